@@ -1,0 +1,159 @@
+// Bundles everything into dist/, so that the published package has no dependencies (74 MB of them otherwise, most of
+// it Kubernetes models that are never used). Decides what of the Kubernetes client is taken, and writes the licences of
+// all that is inside. What is not needed at the start lies in chunks of its own, loaded on first use.
+// Invariant: every part of the client that is replaced here was really imported by it; if an update of the client moves
+// one, the build fails rather than growing by half a megabyte.
+
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, transform } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const target = 'node20.19';
+const dist = path.join(root, 'dist');
+const made = path.join(root, 'dist.new');
+const replaced = path.join(root, 'dist.old');
+const clientFolder = path.join('node_modules', '@kubernetes', 'client-node', 'dist');
+
+/** What stands in for the modules that client-node's config.js imports and that are never reached from here. */
+const standIns = {
+  // Requests are our own (src/locks/transport.ts), so neither fetch nor the generated API is needed. Even to name the
+  // global Headers would load Node's fetch, which takes 10 ms.
+  'node-fetch': unused('Headers'),
+  './gen/index.js': `${unused('createConfiguration')} export class ServerConfiguration {}`,
+  // Proxies as well (src/locks/proxy.ts).
+  'socks-proxy-agent': unused('SocksProxyAgent'),
+  hpagent: `${unused('HttpProxyAgent')} ${unused('HttpsProxyAgent')}`,
+  // Each brings a library and is asked for by few kubeconfigs: loaded when one does.
+  './azure_auth.js': loadedLater('AzureAuth', 'azure'),
+  './gcp_auth.js': loadedLater('GoogleCloudPlatformAuth', 'gcp'),
+  './oidc_auth.js': loadedLater('OpenIDConnectAuth', 'oidc'),
+};
+
+function unused(name) {
+  return `export function ${name}() { throw new Error('${name} is not part of leader-run'); }`;
+}
+
+function loadedLater(name, provider) {
+  const file = { azure: './azure_auth.js', gcp: './gcp_auth.js', oidc: './oidc_auth.js' }[provider];
+  return `
+    export class ${name} {
+      isAuthProvider(user) { return user?.authProvider?.name === '${provider}'; }
+      async applyAuthentication(user, options) {
+        this.real ??= new (await import('${file}')).${name}();
+        return await this.real.applyAuthentication(user, options);
+      }
+    }`;
+}
+
+function slimClient(taken) {
+  return {
+    name: 'slim-client',
+    setup(builder) {
+      // The package's root names everything; only its KubeConfig is used.
+      builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
+        path: path.join(root, clientFolder, 'config.js'),
+        sideEffects: false,
+      }));
+      builder.onResolve({ filter: /.*/ }, ({ path: name, importer, namespace }) => {
+        if (
+          namespace !== 'file' ||
+          !(name in standIns) ||
+          path.relative(root, importer) !== path.join(clientFolder, 'config.js')
+        )
+          return undefined;
+        taken.add(name);
+        return { path: name, namespace: 'stand-in' };
+      });
+      builder.onLoad({ filter: /.*/, namespace: 'stand-in' }, ({ path: name }) => ({
+        contents: standIns[name],
+        resolveDir: path.join(root, clientFolder),
+      }));
+    },
+  };
+}
+
+/** Names of our own stay, so that a stack trace in somebody's log can be read; those of packages are shortened. */
+const shortenPackages = {
+  name: 'shorten-packages',
+  setup(builder) {
+    builder.onLoad({ filter: /[/\\]node_modules[/\\].*\.[cm]?js$/ }, async ({ path: file }) => {
+      const { code } = await transform(await readFile(file, 'utf8'), {
+        minifyIdentifiers: true,
+        platform: 'node',
+        target,
+        legalComments: 'none',
+      });
+      return { contents: code, loader: 'js' };
+    });
+  },
+};
+
+/** The licence texts of all packages that have a file in the bundle. */
+async function writeLicences({ inputs }) {
+  const folders = new Set();
+  for (const input of Object.keys(inputs)) {
+    const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+    if (folder !== undefined) folders.add(folder);
+  }
+  const parts = [];
+  for (const folder of [...folders].sort()) {
+    const { name, version, license } = JSON.parse(await readFile(path.join(root, folder, 'package.json'), 'utf8'));
+    const files = (await readdir(path.join(root, folder))).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
+    const texts = await Promise.all(files.map((file) => readFile(path.join(root, folder, file), 'utf8')));
+    if (texts.length === 0) throw new Error(`${name} comes without the text of its licence (${license})`);
+    parts.push(`${name} ${version} (${license})\n\n${texts.map((text) => text.trim()).join('\n\n')}\n`);
+  }
+  const head = 'leader-run contains code of these packages.\n';
+  await writeFile(path.join(made, 'THIRD-PARTY-LICENSES.txt'), [head, ...parts].join(`\n${'-'.repeat(80)}\n\n`));
+}
+
+const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+const entryPoints = { 'leader-run': 'src/main.ts', index: 'src/index.ts' };
+/** Run by Node as processes of their own (child/gate.ts, child/guardian.ts). */
+const programs = { 'gate-node': 'src/child/gate-node.ts', 'guardian-node': 'src/child/guardian-node.ts' };
+const taken = new Set();
+// Made beside the old one and put in its place at the end: a leader-run may be starting from there this moment.
+await rm(made, { recursive: true, force: true });
+await mkdir(made);
+const shared = {
+  absWorkingDir: root,
+  outdir: made,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target,
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 160,
+  legalComments: 'none',
+  define: { __LEADER_RUN_VERSION__: JSON.stringify(version) },
+  // CommonJS packages in an ES module bundle still call require for Node's own modules.
+  banner: {
+    js: `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`,
+  },
+};
+const { metafile } = await build({
+  ...shared,
+  entryPoints,
+  splitting: true,
+  // Beside the entries, since chunks start the programs below by their path.
+  chunkNames: '[name]-[hash]',
+  metafile: true,
+  // Optional native parts of packages, looked for and done without.
+  external: ['encoding', 'bufferutil', 'utf-8-validate', 'supports-color'],
+  plugins: [slimClient(taken), shortenPackages],
+});
+// By themselves: what they have in common with the rest would be split off into files that every start must load.
+await build({ ...shared, entryPoints: programs });
+const missing = Object.keys(standIns).filter((name) => !taken.has(name));
+const hasClient = Object.keys(metafile.inputs).some((input) => input.includes('client-node'));
+if (hasClient && missing.length > 0)
+  throw new Error(`client-node does not import ${missing.join(', ')} any more: look at standIns in scripts/build.mjs`);
+await writeLicences(metafile);
+await rm(replaced, { recursive: true, force: true });
+if (existsSync(dist)) await rename(dist, replaced);
+await rename(made, dist);
+await rm(replaced, { recursive: true, force: true });
