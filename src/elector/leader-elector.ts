@@ -1,0 +1,204 @@
+// The library's face of the elector, with the names of the original (client-go tools/leaderelection): a configuration
+// that is validated as a whole, callbacks, run and stop. The command line uses the same class, by `campaign`.
+// Decides what follows from settings that were left out, and in which order callbacks are called. Knows no command.
+// Invariants: callbacks are called one at a time and in order; the lock is given back, or campaigned for again, only
+// after the promise of onStartedLeading has settled, since until then the work counts as running.
+
+import { type Clock, systemClock } from '../clock.ts';
+import type { Lock } from '../locks/lock.ts';
+import type { LossReason, Report } from '../observe/events.ts';
+import { type Elected, Elector } from './elector.ts';
+import type { Patience, Token } from './state.ts';
+import type { Term } from './term.ts';
+import { completeTiming, type Leash, type Timing, type TimingFault, timingFaults } from './timing.ts';
+
+/** What the work is given when it may begin. */
+export interface LeaderTerm {
+  /** Show it to servers that can compare: it grows from term to term (fencing). */
+  readonly token: Token;
+  /**
+   * Aborts when the work must end: the term was lost, or `stop` was called. The work then has until `leash().killBy`.
+   */
+  readonly signal: AbortSignal;
+  /** The instants that bind now, on this process's clocks; each renewal moves them. */
+  readonly leash: () => Leash;
+}
+
+export interface LeaderCallbacks {
+  /** The work. While its promise is pending the lock is renewed and never given back; a rejection ends `run`. */
+  readonly onStartedLeading: (term: LeaderTerm) => Promise<void>;
+  /**
+   * After the work has ended: 'ended' by itself, 'stopped' by `stop`, or why the term was lost. Only if it had begun.
+   */
+  readonly onStoppedLeading?: (why: 'ended' | 'stopped' | LossReason) => void;
+  /** Somebody leads who did not lead before, perhaps ourselves. Not called for a lock that is free. */
+  readonly onNewLeader?: (identity: string) => void;
+}
+
+/** All durations in milliseconds. */
+export interface LeaderElectionConfig {
+  readonly lock: Lock;
+  /** Name of this candidate; must not be empty. Safety does not rest on its being unique, readable logs do. */
+  readonly identity: string;
+  /**
+   * How long others wait after the last renewal they saw; whole seconds. Default 15 s (LeaseSpec.leaseDurationSeconds).
+   */
+  readonly leaseDuration?: number;
+  /** The term is lost this long after the last successful renewal was sent. Default 2/3 of the lease duration. */
+  readonly renewDeadline?: number;
+  /** Pause between renewals. Default 2/15 of the lease duration. */
+  readonly retryPeriod?: number;
+  /** For the work to end in after a loss. Default: what the other durations leave. */
+  readonly lostGrace?: number;
+  readonly callbacks?: LeaderCallbacks;
+  /** Extra wait for a holder that is not leader-run. Default 7/15 of its record's duration. */
+  readonly foreignGrace?: number | undefined;
+  /** Start no work under a lock object younger than this by the server's clock. Default 0. */
+  readonly newLockWait?: number;
+  /** Told of everything that happens. Default: nobody. */
+  readonly report?: Report;
+  /** For tests. */
+  readonly clock?: Clock;
+}
+
+const defaultLeaseDuration = 15_000;
+const forever: Patience = { waitMs: undefined, untilCertain: false };
+
+export class LeaderElector {
+  readonly #elector: Elector;
+  readonly #callbacks: LeaderCallbacks | undefined;
+  #stopping = new AbortController();
+  #leading = false;
+
+  /** Throws an Error with one sentence for each setting that is missing or does not fit. */
+  constructor(config: LeaderElectionConfig) {
+    const { lock, identity, callbacks, report, clock = systemClock() } = config;
+    const faults = configFaults(config);
+    if (faults.length > 0) throw new Error(faults.join('; '));
+    const timing = completeTiming(givenTiming(config));
+    const run = crypto.randomUUID();
+    this.#callbacks = callbacks;
+    this.#elector = new Elector({
+      lock,
+      clock,
+      seed: Number.parseInt(run.slice(0, 8), 16),
+      report: (event) => {
+        report?.(event);
+        if (event.kind === 'standing-by') callbacks?.onNewLeader?.(event.leader);
+        if (event.kind === 'elected') callbacks?.onNewLeader?.(identity);
+      },
+      settings: {
+        identity,
+        run,
+        timing,
+        rules: { leaseDurationMs: timing.leaseDurationMs, foreignGraceMs: config.foreignGrace },
+        newLockWaitMs: config.newLockWait ?? 0,
+      },
+    });
+  }
+
+  /**
+   * Leads once: waits to be elected, does the work, gives the lock back. Resolves when that is over, with the reason;
+   * call it again to lead again. Rejects with what the work rejected with, or when the lock is refused to us for good
+   * (no permission, no such namespace), with the sentence that says why.
+   */
+  async run(): Promise<'ended' | 'stopped' | LossReason> {
+    const { onStartedLeading, onStoppedLeading } = this.#callbacks ?? {};
+    if (!onStartedLeading) throw new Error('callbacks.onStartedLeading must be given for run()');
+    const elected = await this.campaign(forever, this.#stopping.signal);
+    if (elected.kind === 'refused') throw new Error(elected.trouble.message);
+    if (elected.kind !== 'elected') return this.#stopped();
+
+    const { term } = elected;
+    this.#leading = true;
+    const end = new AbortController();
+    const signal = AbortSignal.any([end.signal, this.#stopping.signal]);
+    let lost: LossReason | undefined;
+    term.onLost((reason) => {
+      lost ??= reason;
+      this.#leading = false;
+      end.abort();
+    });
+    try {
+      await onStartedLeading({ token: term.token, signal, leash: () => term.leash });
+    } finally {
+      this.#leading = false;
+      await giveBack(term);
+      onStoppedLeading?.(lost ?? (this.#stopping.signal.aborted ? 'stopped' : 'ended'));
+    }
+    return lost ?? (this.#stopping.signal.aborted ? this.#stopped() : 'ended');
+  }
+
+  /** Ends `run`: a campaign at once, a term when its work has ended. */
+  stop(): void {
+    this.#stopping.abort();
+    this.#elector.stop();
+  }
+
+  /** For those who run their own story: competes for the lock, and hands out a term. One at a time. */
+  campaign(patience: Patience, stop: AbortSignal): Promise<Elected> {
+    return this.#elector.campaign(patience, stop);
+  }
+
+  /** Whether the work may run now. Ask the term's signal rather than this. */
+  isLeader(): boolean {
+    return this.#leading;
+  }
+
+  /** The identity in the record as it was last seen; '' when nobody holds the lock or nothing was seen. */
+  getLeader(): string {
+    return this.#elector.leader;
+  }
+
+  /** Lets go of the lock's connections. Nothing is released by this: let `run` end first. */
+  close(): void {
+    this.#elector.close();
+  }
+
+  #stopped(): 'stopped' {
+    this.#stopping = new AbortController();
+    return 'stopped';
+  }
+}
+
+async function giveBack(term: Term): Promise<void> {
+  term.workEnded();
+  await term.resign();
+}
+
+/** client-go's checks (NewLeaderElector) and ours, all at once. */
+function configFaults(config: LeaderElectionConfig): string[] {
+  const faults: string[] = [];
+  // From JavaScript anything may come.
+  const { lock, identity, callbacks } = config as Partial<LeaderElectionConfig>;
+  if (!lock) faults.push('lock must be given');
+  if (typeof identity !== 'string' || identity === '') faults.push('identity must not be empty');
+  if (callbacks && typeof callbacks.onStartedLeading !== 'function')
+    faults.push('callbacks.onStartedLeading must be a function');
+  return [...faults, ...timingFaults(givenTiming(config)).map(inOurNames)];
+}
+
+const names: Readonly<Record<keyof Timing, keyof LeaderElectionConfig>> = {
+  leaseDurationMs: 'leaseDuration',
+  renewDeadlineMs: 'renewDeadline',
+  retryPeriodMs: 'retryPeriod',
+  lostGraceMs: 'lostGrace',
+};
+
+function inOurNames({ setting, message }: TimingFault): string {
+  return `${names[setting]}: ${message}`;
+}
+
+function givenTiming({
+  leaseDuration,
+  renewDeadline,
+  retryPeriod,
+  lostGrace,
+}: LeaderElectionConfig): Parameters<typeof timingFaults>[0] {
+  return {
+    leaseDurationMs: leaseDuration ?? defaultLeaseDuration,
+    ...(renewDeadline !== undefined && { renewDeadlineMs: renewDeadline }),
+    ...(retryPeriod !== undefined && { retryPeriodMs: retryPeriod }),
+    ...(lostGrace !== undefined && { lostGraceMs: lostGrace }),
+  };
+}

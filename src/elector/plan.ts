@@ -1,0 +1,152 @@
+// What to ask of the lock next, or how long to wait: a pure reading of the state, made anew after every step.
+// Decides which request is due and how long it may take; sends nothing and changes nothing.
+// Invariants: one request at a time; nothing is written while something may still run under a term that is over; a
+// candidate goes by the clock that ran less, a holder by the one that ran more.
+
+import { type Instant, later, type Now, possiblyPast, surelyPast, untilPossibly, untilSurely } from '../clock.ts';
+import type { Version } from '../locks/lock.ts';
+import { type ElectionRecord, released, renewed, shortened, taken } from '../locks/record.ts';
+import { holderOf, leaseMs, type Observation, takeableAt, versionOf } from './observation.ts';
+import { roll } from './random.ts';
+import type { Grant, Outcome, State, WriteKind } from './state.ts';
+import { jitterFactor } from './timing.ts';
+
+/** Two tries to give the lock back get this long in all; then it is left to run out. */
+const releaseBudgetMs = 2000;
+const releaseTries = 2;
+
+interface PlannedWrite {
+  readonly record: ElectionRecord;
+  readonly base: Version | undefined;
+  readonly limitMs: number;
+}
+
+export type Plan =
+  | { readonly kind: 'wait'; readonly ms: number | undefined }
+  | { readonly kind: 'read'; readonly limitMs: number; readonly leaving?: Partial<State['leaving']> }
+  | ({ readonly kind: 'rehearse' } & PlannedWrite)
+  | ({
+      readonly kind: 'write';
+      readonly write: WriteKind;
+      readonly openSince?: Instant | undefined;
+      readonly leaving?: Partial<State['leaving']>;
+    } & PlannedWrite)
+  /** Nothing runs any more and nothing is held back for: end the term, then let go of the lock. */
+  | { readonly kind: 'surrender' }
+  | { readonly kind: 'end'; readonly outcome: Outcome };
+
+export function nextRequest(s: State, now: Now): Plan {
+  if (s.request) return wait(s.term ? untilPossibly(now, s.term.leash.termBy) : patienceLeft(s, now));
+  if (s.term) return planTerm(s, s.term, now);
+  if (s.occupied || s.want === 'nothing') return wait(undefined);
+  return s.want === 'lead' ? planCampaign(s, now) : planLeaving(s, now);
+}
+
+/** Keep the lock: renew it every retry period, make it again if it was deleted, and ask when in doubt. */
+function planTerm(s: State, { leash }: Grant, now: Now): Plan {
+  const { holdUntil, shorten } = s.leaving;
+  const leaves = s.want === 'leave' && !s.occupied;
+  if (leaves && (shorten || surelyPast(now, holdUntil))) return { kind: 'surrender' };
+
+  const due = s.mustRead && s.failures === 0 ? now : s.pause;
+  if (!possiblyPast(now, due)) {
+    return wait(
+      untilPossibly(now, due),
+      untilPossibly(now, leash.termBy),
+      leaves ? untilSurely(now, holdUntil) : undefined,
+    );
+  }
+  // A quarter of the deadline leaves room for a second attempt on a fresh connection; each time-out doubles it, so that
+  // a server that is merely slow is not given up on for ever, but the last quarter is kept for one more.
+  const left = untilPossibly(now, leash.termBy);
+  const quarter = s.settings.timing.renewDeadlineMs / 4;
+  const limitMs = Math.min(quarter * 2 ** s.timeouts, Math.max(quarter, left - quarter), left);
+  if (s.mustRead || !s.stored || !s.observation) return { kind: 'read', limitMs };
+
+  const record = renewed(s.stored.record, writable(s, now), s.settings.timeGrainMs);
+  const base = versionOf(s.observation.sighting);
+  return { kind: 'write', write: base ? 'renew' : 'create', record, base, limitMs };
+}
+
+/** Wait for the lock to be free, look when a watch does not tell, and take it as soon as that is safe. */
+function planCampaign(s: State, now: Now): Plan {
+  const { timing, identity } = s.settings;
+  const { observation } = s;
+  const limitMs = timing.renewDeadlineMs / 2;
+  if (!observation || s.mustRead) {
+    // After a lost race the watch will soon show who won; asking at once would double the herd's requests.
+    const at = s.watching && s.lostRaces > 0 ? latest(s.takePause, s.pause) : s.pause;
+    if (!surelyPast(now, at)) return wait(untilSurely(now, at), patienceLeft(s, now));
+    return { kind: 'read', limitMs };
+  }
+
+  const takeAt = latest(takeableAt(observation), s.takePause, s.pause);
+  const before = observation.sighting.kind === 'record' ? observation.sighting.record : undefined;
+  const base = versionOf(observation.sighting);
+  const seconds = timing.leaseDurationMs / 1000;
+  const planned = () => ({ record: taken(before, identity, seconds, writable(s, now)), base, limitMs });
+  if (surelyPast(now, takeAt)) {
+    const openSince = later(observation.since, observation.waitMs);
+    return { kind: 'write', write: base ? 'take' : 'create', openSince, ...planned() };
+  }
+  const mayAsk = surelyPast(now, s.pause);
+  if (mayAsk && base && !s.rehearsed) return { kind: 'rehearse', ...planned() };
+
+  const lookAt = latest(nextLook(s, observation), s.pause);
+  if (surelyPast(now, lookAt)) return { kind: 'read', limitMs };
+  return wait(untilSurely(now, takeAt), untilSurely(now, lookAt), patienceLeft(s, now));
+}
+
+/** Polling as client-go does; with a watch, only when it has been silent for half a lease, the holder's or ours. */
+function nextLook(s: State, { lastSeen, sighting }: Observation): Instant {
+  const { timing, rules } = s.settings;
+  if (s.watching) return later(lastSeen, Math.min(leaseMs(sighting, rules), timing.leaseDurationMs) / 2);
+  return later(lastSeen, timing.retryPeriodMs * (1 + jitterFactor * roll(s.random).value));
+}
+
+/** Let go of what is ours, or may be; give up trying when the budget is spent. */
+function planLeaving(s: State, now: Now): Plan {
+  const { leaving, observation, stored } = s;
+  const own = observation?.own === true && holderOf(observation.sighting) === s.settings.identity;
+  const outcome: Outcome = { kind: leaving.outcome === 'released' ? 'not-released' : leaving.outcome };
+  // A write that never got an answer may have made us the holder.
+  const doubtful = s.pending.length > 0;
+  const spent = leaving.tries >= releaseTries || (leaving.by !== undefined && possiblyPast(now, leaving.by));
+  if ((!own && !doubtful) || spent) return { kind: 'end', outcome };
+
+  // The budget begins with the first request.
+  const by = leaving.by ?? later(now, releaseBudgetMs);
+  if (!possiblyPast(now, s.pause)) return wait(untilPossibly(now, s.pause), untilPossibly(now, by));
+  const limitMs = Math.min(releaseBudgetMs / releaseTries, untilPossibly(now, by));
+  if (doubtful || s.mustRead || !stored || !observation) return { kind: 'read', limitMs, leaving: { by } };
+
+  const leftMs = leaving.shorten ? untilSurely(now, leaving.holdUntil) : 0;
+  const wall = writable(s, now);
+  const record = leftMs > 0 ? shortened(stored.record, Math.ceil(leftMs / 1000), wall) : released(stored.record, wall);
+  const base = versionOf(observation.sighting);
+  const next = { tries: leaving.tries + 1, by };
+  return { kind: 'write', write: leftMs > 0 ? 'shorten' : 'release', record, base, limitMs, leaving: next };
+}
+
+/** The time that goes into a record: no finer than the lock keeps it, so that what we read is what we wrote. */
+function writable({ settings: { timeGrainMs = 1 } }: State, { wall }: Now): number {
+  return Math.floor(wall / timeGrainMs) * timeGrainMs;
+}
+
+function patienceLeft({ campaign, want }: State, now: Now): number | undefined {
+  const { waitMs } = campaign.patience;
+  if (want !== 'lead' || waitMs === undefined || waitMs === 0) return undefined;
+  return untilPossibly(now, later(campaign.since, waitMs));
+}
+
+function latest(...instants: Instant[]): Instant {
+  return {
+    mono: Math.max(...instants.map((instant) => instant.mono)),
+    boot: Math.max(...instants.map((instant) => instant.boot)),
+  };
+}
+
+function wait(...ms: (number | undefined)[]): Plan {
+  const known = ms.filter((each) => each !== undefined);
+  return { kind: 'wait', ms: known.length > 0 ? Math.min(...known) : undefined };
+}

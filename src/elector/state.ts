@@ -1,0 +1,168 @@
+// The words that the core speaks: its state, the events it is told, the effects it asks for. Flat data and no closures,
+// so that a state can be hashed, printed and searched; the settings are constant for a run and shared by all its
+// states.
+// Decides nothing.
+// Invariant: a state holds everything that the next step depends on, besides the event and `now`.
+
+import type { Instant } from '../clock.ts';
+import type { Sighting, Trouble, Version, WriteAnswer, WriteRequest } from '../locks/lock.ts';
+import type { ElectionRecord } from '../locks/record.ts';
+import type { Event as Reported, LossReason } from '../observe/events.ts';
+import type { Observation, ObservationRules } from './observation.ts';
+import type { Leash, Timing } from './timing.ts';
+
+export interface Settings {
+  readonly identity: string;
+  /** A uuid that no other run has: safety rests on it, never on the identity. */
+  readonly run: string;
+  readonly timing: Timing;
+  readonly rules: ObservationRules;
+  /** A command starts only under an object that is at least so old by the server's clock (reliability.md P4). */
+  readonly newLockWaitMs: number;
+  /** The lock's: a record whose times it cannot keep would come back as somebody else's. Unset: 1. */
+  readonly timeGrainMs?: number;
+  readonly compare: (a: Version, b: Version) => 'older' | 'same' | 'newer' | 'unordered';
+}
+
+/** How long a campaign may last. */
+export interface Patience {
+  /** undefined: for ever; 0: one look. */
+  readonly waitMs: number | undefined;
+  /** Give up as soon as a live holder is certain: its record changed before our eyes. */
+  readonly untilCertain: boolean;
+}
+
+/** renew also stands for re-creating a deleted lock inside a term. */
+export type WriteKind = 'create' | 'take' | 'renew' | 'release' | 'shorten';
+
+/** A write of this run whose answer is still out, or never came: it may be applied at any time. */
+export interface PendingWrite {
+  readonly number: number;
+  readonly kind: WriteKind;
+  readonly record: ElectionRecord;
+  readonly base: Version | undefined;
+  readonly sentAt: Instant;
+  /** When the lock was there to be taken, for telling how long a hand-over took. */
+  readonly openSince: Instant | undefined;
+}
+
+export type Doing = 'read' | 'rehearse' | 'write';
+
+export interface Request {
+  readonly kind: Doing;
+  readonly number: number;
+  readonly sentAt: Instant;
+}
+
+/** What the child gets to show to servers that can check it. */
+export interface Token {
+  /** The resourceVersion of the acquiring write: grows from term to term (comparable by rule since Kubernetes 1.35). */
+  readonly state: string;
+  readonly object: string;
+  readonly transitions: number;
+}
+
+export interface Grant {
+  readonly token: Token;
+  readonly leash: Leash;
+}
+
+/** How a campaign or a term that was given back ended, other than by a grant or a loss. */
+export type Outcome =
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'not-acquired' }
+  | { readonly kind: 'refused'; readonly trouble: Trouble }
+  | { readonly kind: 'released' }
+  /** The record keeps our name for this long, and nobody renews it. */
+  | { readonly kind: 'left-held'; readonly forMs: number }
+  /** Ours no longer, or it could not be told in time: it becomes free by itself. */
+  | { readonly kind: 'not-released' };
+
+export type CoreEvent =
+  | { readonly kind: 'campaign'; readonly patience: Patience }
+  /** Give the lock back, at once or not before some time from now has passed, as soon as nothing runs under it. */
+  | { readonly kind: 'resign'; readonly holdMs: number }
+  /** Give up whatever is going on: a campaign, or the holding after `resign`. */
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'work-ended' }
+  | { readonly kind: 'sending'; readonly number: number }
+  | { readonly kind: 'read'; readonly number: number; readonly sighting: Sighting }
+  | { readonly kind: 'read-failed'; readonly number: number; readonly trouble: Trouble }
+  | { readonly kind: 'wrote'; readonly number: number; readonly answer: WriteAnswer }
+  | { readonly kind: 'rehearsed'; readonly number: number; readonly answer: WriteAnswer }
+  | { readonly kind: 'watched'; readonly sighting: Sighting }
+  | { readonly kind: 'watch-up' }
+  | { readonly kind: 'watch-down'; readonly forbidden: boolean; readonly message: string }
+  | { readonly kind: 'tick' };
+
+export type Effect =
+  | { readonly kind: 'read'; readonly number: number; readonly limitMs: number }
+  | { readonly kind: 'write' | 'rehearse'; readonly request: WriteRequest; readonly limitMs: number }
+  /** The driver watches from a campaign's start to its idle. */
+  | { readonly kind: 'watch'; readonly on: boolean }
+  | { readonly kind: 'granted'; readonly grant: Grant }
+  | { readonly kind: 'leash'; readonly leash: Leash }
+  | { readonly kind: 'lost'; readonly reason: LossReason }
+  | { readonly kind: 'idle'; readonly outcome: Outcome }
+  | { readonly kind: 'report'; readonly event: Reported };
+
+export interface State {
+  readonly settings: Settings;
+  readonly random: number;
+  readonly want: 'nothing' | 'lead' | 'leave';
+  /** Something may be running under the lock: set by a grant, cleared by work-ended and nothing else. */
+  readonly occupied: boolean;
+  /** The grant that is valid now. Once gone it never comes back. */
+  readonly term: Grant | undefined;
+  readonly campaign: { readonly since: Instant; readonly patience: Patience };
+  /** How to leave: give up the lock or leave our name in it; `by` is the end of the tries. */
+  readonly leaving: {
+    readonly outcome: 'stopped' | 'not-acquired' | 'released';
+    readonly holdUntil: Instant;
+    readonly shorten: boolean;
+    readonly tries: number;
+    readonly by: Instant | undefined;
+  };
+  readonly observation: Observation | undefined;
+  /** How old the object was by the server's clock when that was last told. */
+  readonly age: { readonly object: string; readonly ms: number; readonly at: Instant } | undefined;
+  /** Our last write that is known to be stored. */
+  readonly stored:
+    | { readonly number: number; readonly record: ElectionRecord; readonly version: Version; readonly sentAt: Instant }
+    | undefined;
+  readonly pending: readonly PendingWrite[];
+  readonly request: Request | undefined;
+  readonly nextNumber: number;
+  /** Only a read can tell what comes next. */
+  readonly mustRead: boolean;
+  /** No request before this instant. */
+  readonly pause: Instant;
+  /** No taking before this instant: a lost race, or an object that is too young. */
+  readonly takePause: Instant;
+  readonly failures: number;
+  readonly timeouts: number;
+  /** Conflicts in a row, since a holder was last seen. */
+  readonly lostRaces: number;
+  /** Attempts on a free lock are spread over `ms`: what the last lost race took beyond a quick answer. */
+  readonly crowd: { readonly ms: number; readonly until: Instant } | undefined;
+  readonly watching: boolean;
+  /** A write or a rehearsal went through: we are allowed to lead. */
+  readonly proven: boolean;
+  readonly rehearsed: boolean;
+  readonly trouble:
+    | {
+        readonly doing: Doing;
+        readonly cause: Trouble['cause'];
+        readonly since: Instant;
+        readonly last: Trouble;
+        readonly told: boolean;
+      }
+    | undefined;
+  /** The cause that was met last, and when, told or not. */
+  readonly toldTrouble: { readonly cause: Trouble['cause']; readonly at: Instant } | undefined;
+  /** What was told of the observation, so that it is told once. */
+  readonly told: string;
+  /** Why the watch is down, as it was told. */
+  readonly toldWatch: string;
+  readonly toldLong: Instant | undefined;
+}

@@ -1,0 +1,116 @@
+// What the elector knows of a lock, whatever it is kept in: it can be read, written by compare-and-swap, and watched.
+// Expected failures are data, in two kinds that must never be mixed: `refused` was surely not applied, `unknown` may
+// have been or may still be. Knows nothing of terms, leases in time or candidates.
+// Invariant: a write is applied at most once, and only onto the version it was based on (or onto nothing: a creation).
+
+import type { ElectionRecord, Signature } from './record.ts';
+
+/** Names one stored state of the lock. Opaque to all but the lock that made it and its `compare`. */
+export interface Version {
+  /** Identifies the object: changes when it is deleted and made again (metadata.uid). */
+  readonly object: string;
+  /** Identifies the state of that object (metadata.resourceVersion, a file's number). Never empty. */
+  readonly state: string;
+}
+
+/** What a lock looks like at some moment. */
+export type Sighting =
+  | {
+      readonly kind: 'record';
+      readonly record: ElectionRecord;
+      /** Whose write it says it is; undefined when leader-run did not write it. */
+      readonly signature: Signature | undefined;
+      readonly version: Version;
+      /** The object's age by the server's own clock in milliseconds, where it can be told. */
+      readonly ageMs?: number;
+    }
+  /** There is something, but its fields are no record: held by somebody, and changed when its text changes. */
+  | { readonly kind: 'unreadable'; readonly text: string; readonly version: Version }
+  | { readonly kind: 'absent' };
+
+/** Why a request came to nothing. */
+export interface Trouble {
+  readonly cause:
+    | 'unauthorized' // 401
+    | 'forbidden' // 403
+    | 'no-namespace' // 404 of the namespace, not of the lock
+    | 'namespace-ending' // 403 NamespaceTerminating
+    | 'throttled' // 429
+    | 'invalid' // 400, 422: the server does not take what we send
+    | 'server' // 5xx
+    | 'unreachable' // no connection, or it broke
+    | 'untrusted' // TLS verification failed
+    | 'timeout' // no answer within the limit
+    | 'credentials' // an exec plugin or token file failed
+    | 'garbled' // an answer that makes no sense: truncated, HTML, another kind
+    | 'storage'; // the local store's disk or permissions
+  /**
+   * One sentence for people: attempted what, on which lock, what came back, what to do. Already stripped of controls.
+   */
+  readonly message: string;
+  /** The server's Retry-After, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+export type ReadAnswer =
+  { readonly kind: 'sighted'; readonly sighting: Sighting } | { readonly kind: 'failed'; readonly trouble: Trouble };
+
+export type WriteAnswer =
+  /** Applied; the sighting is what the answer says is stored now, which the caller compares with what it sent. */
+  | { readonly kind: 'stored'; readonly sighting: Sighting }
+  /** The lock is not in the state the write was based on (409; for a creation: it exists already). */
+  | { readonly kind: 'conflict' }
+  /** Surely not applied. */
+  | { readonly kind: 'refused'; readonly trouble: Trouble }
+  /** Perhaps applied, perhaps later: a time-out, a broken connection after sending, a 5xx. */
+  | { readonly kind: 'unknown'; readonly trouble: Trouble };
+
+export interface WriteRequest {
+  readonly record: ElectionRecord;
+  readonly signature: Signature;
+  /** The version that the write replaces; undefined creates, and must conflict if the lock exists. */
+  readonly base: Version | undefined;
+}
+
+export interface Attempt {
+  /** Abort after this many milliseconds, counting everything (credential plugins too), and drop the connection used. */
+  readonly limitMs: number;
+  /** Called synchronously just before the request's first byte goes out, again if it is sent anew after a 401. */
+  readonly sending?: () => void;
+}
+
+export type WatchNews =
+  | { readonly kind: 'up' }
+  /** A hint of the lock's state: may be late, repeated or missing. */
+  | { readonly kind: 'sighted'; readonly sighting: Sighting }
+  /** Not watching now; the lock itself tries again, with pauses, unless `forbidden`. */
+  | { readonly kind: 'down'; readonly forbidden: boolean; readonly message: string };
+
+/** For people who look at the lock object (`kubectl describe`). */
+export interface Announcement {
+  readonly message: string;
+  /** When it happened, by the wall clock. */
+  readonly wallMs: number;
+}
+
+export interface Lock {
+  /** For people: `lease default/demo`, and where: a server's host or a folder. */
+  readonly name: string;
+  readonly where: string;
+  /** Times in a record are kept to so many milliseconds: what is written must be a multiple. Unset: 1. */
+  readonly timeGrainMs?: number;
+  read(attempt: Attempt): Promise<ReadAnswer>;
+  write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer>;
+  /**
+   * Asks whether a write like this would be allowed, without writing (dryRun=All). Locks that cannot tell say stored.
+   */
+  rehearse(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer>;
+  /** Tells of changes until the returned function is called. Starts with what is there now, if anything is. */
+  watch(tell: (news: WatchNews) => void): () => void;
+  /** Leaves a note at the lock, on a connection of its own; undefined: done. Some locks have no readers. */
+  announce?: (announcement: Announcement, attempt: Attempt) => Promise<Trouble | undefined>;
+  /** 'unordered' when the two cannot be compared (another object, versions that are no numbers). */
+  compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered';
+  /** Lets go of connections and descriptors. No answer comes after it. */
+  close(): void;
+}

@@ -1,0 +1,84 @@
+// Everything that can happen, as one closed union: the only thing that modules hand to the logger and the metrics.
+// An event carries facts, not sentences; the logger words them. Knows nobody.
+// Invariant: no event carries a credential, a kubeconfig's content or the command's environment.
+
+import type { Trouble } from '../locks/lock.ts';
+
+export type LossReason =
+  /** No renewal succeeded within the renew deadline. */
+  | 'deadline'
+  /** Another holder, or a record we did not write, was seen. */
+  | 'taken'
+  /** The lock was deleted and made again by another. */
+  | 'recreated';
+
+export type Event =
+  | {
+      readonly kind: 'started';
+      readonly lock: string;
+      readonly where: string;
+      readonly identity: string;
+      readonly guardian: string;
+    }
+  /** A candidate sees who leads; `since` is the record's acquireTime, as text. */
+  | {
+      readonly kind: 'standing-by';
+      readonly leader: string;
+      readonly since: string;
+      readonly durationMs: number;
+      readonly foreign: boolean;
+    }
+  /** The lock is free, absent or expired, and this candidate is about to take it. */
+  | { readonly kind: 'taking'; readonly from: 'absent' | 'released' | 'expired' | 'own'; readonly leader: string }
+  /** `handOverMs`: from the moment the lock was seen free, or its lease's end, to the grant. */
+  | {
+      readonly kind: 'elected';
+      readonly token: string;
+      readonly transitions: number;
+      readonly handOverMs: number | undefined;
+    }
+  | { readonly kind: 'renewed'; readonly latencyMs: number }
+  | { readonly kind: 'race-lost' }
+  /** A request came to nothing; told once per change of cause, `leading` with the time that is left. */
+  | {
+      readonly kind: 'trouble';
+      readonly doing: 'read' | 'write' | 'rehearse';
+      readonly trouble: Trouble;
+      readonly leftMs: number | undefined;
+    }
+  | { readonly kind: 'recovered'; readonly afterMs: number }
+  | { readonly kind: 'lost'; readonly reason: LossReason; readonly holder: string; readonly sinceRenewalMs: number }
+  | { readonly kind: 'vanished'; readonly leading: boolean; readonly waitMs: number }
+  | { readonly kind: 'own-name'; readonly moving: boolean }
+  | { readonly kind: 'unreadable'; readonly text: string }
+  | { readonly kind: 'long-lease'; readonly leader: string; readonly durationMs: number }
+  | { readonly kind: 'watch-down'; readonly forbidden: boolean; readonly message: string }
+  | { readonly kind: 'watch-up' }
+  | { readonly kind: 'released' }
+  | { readonly kind: 'release-failed'; readonly freeInMs: number; readonly message: string }
+  | { readonly kind: 'holding'; readonly forMs: number }
+  | { readonly kind: 'left-held'; readonly forMs: number }
+  | { readonly kind: 'command-started'; readonly pid: number; readonly command: string }
+  | {
+      readonly kind: 'command-ended';
+      readonly pid: number;
+      readonly status: number;
+      readonly signal: string | undefined;
+      readonly ranMs: number;
+    }
+  /** A signal was sent to the command's group, and why. */
+  | {
+      readonly kind: 'signalled';
+      readonly signal: string;
+      readonly why: 'forwarded' | 'asked' | 'lost' | 'grace-over' | 'left-over' | 'leash';
+    }
+  | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
+  | { readonly kind: 'swept'; readonly pids: readonly number[] }
+  | { readonly kind: 'guardian-replaced'; readonly why: string }
+  | { readonly kind: 'ignored-signal'; readonly signal: string }
+  | { readonly kind: 'pid-1'; readonly zombies: number }
+  | { readonly kind: 'note'; readonly level: 'debug' | 'info' | 'warn'; readonly message: string }
+  /** The last line: whose status it is. */
+  | { readonly kind: 'exit'; readonly status: number; readonly reason: string };
+
+export type Report = (event: Event) => void;
