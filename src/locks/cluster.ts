@@ -1,0 +1,52 @@
+// Opens a lock that is kept in a cluster: configuration, connection, and the kind of object. Decides where the
+// namespace comes from when none was given; the kinds of older electors are loaded only where they are asked for.
+// Knows no election.
+// Invariant: without a namespace from anywhere nothing is opened.
+
+import type { Clock } from '../clock.ts';
+import { loadKube } from './kube.ts';
+import { leaseLock } from './lease.ts';
+import type { Lock } from './lock.ts';
+import type { ObjectLockOptions } from './object-lock.ts';
+import type { CompleteOptions, OpenLock, Store } from './open.ts';
+import { openTransport, type Transport } from './transport.ts';
+
+type ClusterOptions = CompleteOptions & { readonly store: Extract<Store, { kind: 'kube' }> };
+
+/** Throws a sentence when the configuration cannot be used. */
+export async function openClusterLock(options: ClusterOptions): Promise<OpenLock> {
+  const { store, namespace: given, name, version, clock, warn } = options;
+  const target = await loadKube({ clock, kubeconfig: store.kubeconfig, context: store.context });
+  const namespace = given ?? target.namespace;
+  if (namespace === undefined) {
+    throw new Error(
+      `lock ${name} has no namespace, and the configuration names none: use --lock NAMESPACE/${name} or --namespace`,
+    );
+  }
+  const transport = openTransport(target, { version });
+  const announceOver = (): Transport => openTransport(target, { version });
+  const lock = await lockOf(store.lockKind, clock, { transport, announceOver, namespace, name, warn });
+  return { lock, namespace, fullName: `${namespace}/${name}`, warnings: target.warnings };
+}
+
+async function lockOf(kind: string, clock: Clock, options: ObjectLockOptions): Promise<Lock> {
+  switch (kind) {
+    case 'lease':
+      return leaseLock(options);
+    case 'endpoints':
+    case 'configmaps': {
+      const { annotationLock } = await import('./annotation.ts');
+      return annotationLock(kind, options);
+    }
+    case 'endpointsleases':
+    case 'configmapsleases': {
+      const { annotationLock } = await import('./annotation.ts');
+      const { pairLock } = await import('./multi.ts');
+      const older = kind === 'endpointsleases' ? 'endpoints' : 'configmaps';
+      const primary = annotationLock(older, options);
+      return pairLock({ name: `${primary.name} and its lease`, primary, secondary: leaseLock(options), clock });
+    }
+    default:
+      throw new Error(`locks of the kind ${kind} are not known`);
+  }
+}

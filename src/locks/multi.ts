@@ -1,0 +1,246 @@
+// Two locks as one, for fleets that move from annotations to Leases: candidates that know only one of the two objects
+// and candidates that know both exclude each other. Decides what the two show together and in which order they are
+// written (client-go: resourcelock.MultiLock, until v0.36). Knows neither kind of object.
+// Invariants: the primary alone decides by compare-and-swap; a write counts as stored only when both objects hold it;
+// the secondary of somebody else is never written over unless it was seen, unchanged, when the write was decided on.
+
+import type { Clock } from '../clock.ts';
+import type { Attempt, Lock, ReadAnswer, Sighting, Version, WatchNews, WriteAnswer, WriteRequest } from './lock.ts';
+import { type ElectionRecord, sameRecord, sameSignature, type Signature } from './record.ts';
+
+/** Nobody's identity (client-go: resourcelock.UnknownLeader): whoever sees it waits until neither object changes. */
+export const unknownLeader = 'leaderelection.k8s.io/unknown';
+
+export interface PairOptions {
+  readonly name: string;
+  /** Where candidates of the older kind look. */
+  readonly primary: Lock;
+  readonly secondary: Lock;
+  readonly clock: Clock;
+}
+
+/** The primary's, and what the secondary was beside it; undefined where there was none. */
+interface PairVersion extends Version {
+  readonly beside: Version | undefined;
+}
+
+type Present = Exclude<Sighting, { kind: 'absent' }>;
+
+export function pairLock({ name, primary, secondary, clock }: PairOptions): Lock {
+  /** The run whose lock this is, known from its first write on. */
+  let run: string | undefined;
+  /** What each object looked like when it was last seen. */
+  let first: Sighting | undefined;
+  let second: Sighting | undefined;
+  /** The write that may have reached the primary alone: its answer tells of it, a watch only after that. */
+  let underWay: Signature | undefined;
+  let tellLater: (() => void) | undefined;
+
+  // A watch may run behind what a read or a write has shown, and ahead of it.
+  function noteFirst(seen: Sighting): boolean {
+    const news = isNews(first, seen, primary);
+    if (news) first = seen;
+    return news;
+  }
+
+  function noteSecond(seen: Sighting): boolean {
+    const news = isNews(second, seen, secondary);
+    if (news) second = seen;
+    return news;
+  }
+
+  async function read({ limitMs, sending }: Attempt): Promise<ReadAnswer> {
+    const left = countdown(limitMs, clock);
+    const one = await primary.read({ limitMs, ...(sending && { sending }) });
+    if (one.kind === 'failed') return one;
+    first = one.sighting;
+    if (one.sighting.kind === 'absent') return one;
+    const two = await secondary.read({ limitMs: left() });
+    if (two.kind === 'failed') return two;
+    second = two.sighting;
+    return { kind: 'sighted', sighting: together(one.sighting, two.sighting, run) };
+  }
+
+  async function write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
+    const { signature } = request;
+    run = signature.run;
+    underWay = signature;
+    try {
+      return await writeBoth(request, attempt);
+    } finally {
+      if (underWay === signature) underWay = undefined;
+      tellLater?.();
+      tellLater = undefined;
+    }
+  }
+
+  async function writeBoth(request: WriteRequest, { limitMs, sending }: Attempt): Promise<WriteAnswer> {
+    const left = countdown(limitMs, clock);
+    let one = await primary.write(request, { limitMs, ...(sending && { sending }) });
+    if (one.kind === 'conflict' && request.base === undefined) one = await resume(request, left);
+    if (one.kind !== 'stored' || one.sighting.kind === 'absent') return one;
+    noteFirst(one.sighting);
+    const two = await follow(request, left);
+    // The primary holds the write already, so it is not surely refused any more.
+    if (two.kind === 'refused') return { kind: 'unknown', trouble: two.trouble };
+    if (two.kind !== 'stored') return two;
+    noteSecond(two.sighting);
+    return { kind: 'stored', sighting: together(one.sighting, two.sighting, run) };
+  }
+
+  /** A creation that finds a primary of ours finishes what was begun, or mends what lost its secondary. */
+  async function resume(request: WriteRequest, left: () => number): Promise<WriteAnswer> {
+    const found = await primary.read({ limitMs: left() });
+    if (found.kind === 'failed' || found.sighting.kind === 'absent') return { kind: 'conflict' };
+    first = found.sighting;
+    if (!isHeldBy(found.sighting, run)) return { kind: 'conflict' };
+    return await primary.write({ ...request, base: found.sighting.version }, { limitMs: left() });
+  }
+
+  /** The secondary's turn. It is read first: its own version matters to nobody else. */
+  async function follow({ record, signature, base }: WriteRequest, left: () => number): Promise<WriteAnswer> {
+    const found = await secondary.read({ limitMs: left() });
+    if (found.kind === 'failed') return { kind: 'unknown', trouble: found.trouble };
+    second = found.sighting;
+    if (!mayReplace(second, base, run)) return { kind: 'conflict' };
+    return await secondary.write({ record, signature, base: versionOf(second) }, { limitMs: left() });
+  }
+
+  async function rehearse(request: WriteRequest, { limitMs }: Attempt): Promise<WriteAnswer> {
+    const left = countdown(limitMs, clock);
+    const one = await primary.rehearse(request, { limitMs });
+    if (one.kind !== 'stored') return one;
+    const found = await secondary.read({ limitMs: left() });
+    if (found.kind === 'failed') return { kind: 'refused', trouble: found.trouble };
+    return await secondary.rehearse({ ...request, base: versionOf(found.sighting) }, { limitMs: left() });
+  }
+
+  function watch(tell: (news: WatchNews) => void): () => void {
+    const up = new Set<Lock>();
+    function tellBoth(): void {
+      if (first === undefined) return;
+      if (first.kind === 'absent') return tell({ kind: 'sighted', sighting: first });
+      // Nothing is told before both were seen: an object that is not there sends no event.
+      if (second === undefined) return;
+      if (underWay && first.kind === 'record' && sameSignature(first.signature, underWay)) tellLater = tellBoth;
+      else tell({ kind: 'sighted', sighting: together(first, second, run) });
+    }
+    const hear = (lock: Lock, note: (seen: Sighting) => boolean) => (news: WatchNews) => {
+      if (news.kind === 'sighted') {
+        if (note(news.sighting)) tellBoth();
+      } else if (news.kind === 'up') {
+        up.add(lock);
+        if (up.size === 2) tell(news);
+      } else {
+        up.delete(lock);
+        tell(news);
+      }
+    };
+    const stops = [primary.watch(hear(primary, noteFirst)), secondary.watch(hear(secondary, noteSecond))];
+    return () => {
+      tellLater = undefined;
+      for (const stop of stops) stop();
+    };
+  }
+
+  return {
+    name,
+    where: primary.where,
+    timeGrainMs: Math.max(primary.timeGrainMs ?? 1, secondary.timeGrainMs ?? 1),
+    read,
+    write,
+    rehearse,
+    watch,
+    ...(primary.announce && {
+      // Like client-go's, on both: whoever looks at either object finds it.
+      announce: async (announcement, attempt) => {
+        const one = await primary.announce?.(announcement, attempt);
+        return one ?? (await secondary.announce?.(announcement, attempt));
+      },
+    }),
+    compare: (a, b) => {
+      const order = primary.compare(a, b);
+      if (order !== 'same') return order;
+      const [before, after] = [besideOf(a), besideOf(b)];
+      if (before !== undefined && after !== undefined) return secondary.compare(before, after);
+      return before === after ? 'same' : 'unordered';
+    },
+    close: () => {
+      primary.close();
+      secondary.close();
+    },
+  };
+}
+
+/** What the two show. */
+function together(one: Present, two: Sighting, run: string | undefined): Sighting {
+  const version: PairVersion = { ...one.version, beside: versionOf(two) };
+  if (two.kind === 'absent') {
+    // Half a lock: of ours we make the other half; anybody else's is a candidate's that knows the primary alone.
+    return isHeldBy(one, run) ? two : { ...one, version };
+  }
+  if (one.kind === 'unreadable' || two.kind === 'unreadable') {
+    return { kind: 'unreadable', text: `${rawOf(one)} ${rawOf(two)}`, version };
+  }
+  const [here, there] = [writerOf(one), writerOf(two)];
+  if (here && here.run === there?.run && here.number !== there.number) {
+    // leader-run is between the two writes, or did not get to the second: it counts from the older one, so do we.
+    return { ...(here.number < there.number ? one : two), version };
+  }
+  if (one.record.holderIdentity === two.record.holderIdentity && sameRecord(one.record, two.record)) {
+    return { ...one, version };
+  }
+  const record: ElectionRecord = {
+    ...one.record,
+    ...(one.record.holderIdentity !== two.record.holderIdentity && { holderIdentity: unknownLeader }),
+    leaseDurationSeconds: Math.max(one.record.leaseDurationSeconds, two.record.leaseDurationSeconds),
+    leaseTransitions: Math.max(one.record.leaseTransitions, two.record.leaseTransitions),
+    // Times are compared as text alone, so this makes the record change when either of the two changes.
+    renewTime: `${rawOf(one)} ${rawOf(two)}`,
+  };
+  const signature = sameSignature(one.signature, two.signature) ? one.signature : undefined;
+  return { ...one, record, signature, version };
+}
+
+function mayReplace(seen: Sighting, base: Version | undefined, run: string | undefined): boolean {
+  if (seen.kind === 'absent' || isHeldBy(seen, run)) return true;
+  if (base === undefined) return seen.kind === 'record' && seen.record.holderIdentity === '';
+  const beside = besideOf(base);
+  return beside?.object === seen.version.object && beside.state === seen.version.state;
+}
+
+function isNews(before: Sighting | undefined, seen: Sighting, lock: Lock): boolean {
+  if (before === undefined || before.kind === 'absent' || seen.kind === 'absent') return true;
+  return lock.compare(seen.version, before.version) !== 'older';
+}
+
+/** Whose write it is; an elector that is not leader-run leaves the signature of the last one that was. */
+function writerOf(seen: Sighting): Signature | undefined {
+  if (seen.kind !== 'record') return undefined;
+  const { signature, record } = seen;
+  return record.holderIdentity === '' || record.holderIdentity === signature?.identity ? signature : undefined;
+}
+
+function isHeldBy(seen: Sighting, run: string | undefined): boolean {
+  const held = seen.kind === 'record' && seen.record.holderIdentity !== '';
+  return held && run !== undefined && writerOf(seen)?.run === run;
+}
+
+function rawOf(seen: Present): string {
+  return seen.kind === 'unreadable' ? seen.text : JSON.stringify(seen.record);
+}
+
+function versionOf(seen: Sighting): Version | undefined {
+  return seen.kind === 'absent' ? undefined : seen.version;
+}
+
+/** Versions of a pair are made here alone, and come back as they were made. */
+function besideOf(version: Version): Version | undefined {
+  return (version as PairVersion).beside;
+}
+
+/** One limit for all requests of an attempt. */
+function countdown(limitMs: number, clock: Clock): () => number {
+  const from = clock.now().mono;
+  return () => Math.max(0, limitMs - (clock.now().mono - from));
+}

@@ -1,0 +1,24 @@
+// Reads PEM texts (certificates, keys) and says in one sentence what is wrong with them, since OpenSSL's own words
+// ("no start line") name no file. Does not know what they are for.
+// Invariant: a message never holds any of the text.
+
+import { readFile } from 'node:fs/promises';
+import { printable } from '../observe/printable.ts';
+import { CredentialsError, errorCode } from './credentials.ts';
+
+export async function readPem(file: string): Promise<string> {
+  const text = await readFile(file, 'latin1').catch((error: unknown) => {
+    throw new CredentialsError(`cannot read ${printable(file)}: ${errorCode(error)}`);
+  });
+  if (!isPem(text)) throw new CredentialsError(`${printable(file)} is not a PEM file`);
+  return text;
+}
+
+export function decodePem(base64: string): string | undefined {
+  const text = Buffer.from(base64, 'base64').toString('latin1');
+  return isPem(text) ? text : undefined;
+}
+
+function isPem(text: string): boolean {
+  return text.includes('-----BEGIN ');
+}
