@@ -1,0 +1,130 @@
+// What the text of an option means by itself, or why it means nothing: Kubernetes names, choices, signals, statuses.
+// Each parser answers with a value or a fault that says what would be right. Knows no option by name.
+// Invariant: no parser throws, and no fault repeats its text unescaped (what it offers instead is always well-formed).
+
+import { constants } from 'node:os';
+import { printable } from '../observe/printable.ts';
+import { parseDuration, type Parsed } from './duration.ts';
+
+export function anyText(text: string): Parsed<string> {
+  return { value: text };
+}
+
+export function oneOf<const T extends string>(choices: readonly T[]): (text: string) => Parsed<T> {
+  return (text) => {
+    const found = choices.find((choice) => choice === text);
+    if (found !== undefined) return { value: found };
+    const wanted = closest(text, choices);
+    return { fault: `expected ${listed(choices)}${wanted === undefined ? '' : meant(wanted)}` };
+  };
+}
+
+export function switchText(text: string): Parsed<boolean> {
+  if (text === 'true' || text === '1') return { value: true };
+  if (text === 'false' || text === '0') return { value: false };
+  return { fault: 'expected true or false' };
+}
+
+/** A folder, or true for the usual one; a folder of such a name is written ./true. */
+export function switchOrFolder(text: string): Parsed<boolean | string> {
+  const parsed = switchText(text);
+  return 'value' in parsed ? parsed : { value: text };
+}
+
+export function waitTime(text: string): Parsed<number | 'forever'> {
+  if (text === 'forever') return { value: text };
+  const parsed = parseDuration(text);
+  return 'value' in parsed ? parsed : { fault: `${parsed.fault} (or 0, or forever)` };
+}
+
+export function exitCode(text: string): Parsed<number> {
+  if (/^\d{1,3}$/.test(text) && Number(text) <= 255) return { value: Number(text) };
+  return { fault: 'expected an exit status from 0 to 255' };
+}
+
+export function signalName(text: string): Parsed<NodeJS.Signals> {
+  const signals = Object.keys(constants.signals) as NodeJS.Signals[];
+  const name = text.toUpperCase();
+  const found = signals.find((signal) => signal === name || signal === `SIG${name}`);
+  // SIGSTOP cannot be caught and ends nothing.
+  if (found === 'SIGSTOP') return { fault: 'a stopped process never ends; use SIGTERM, SIGINT or SIGQUIT' };
+  if (found !== undefined) return { value: found };
+  const byNumber = signals.find((signal) => String(constants.signals[signal]) === text);
+  const wanted = byNumber ?? closest(name.startsWith('SIG') ? name : `SIG${name}`, signals);
+  return { fault: `expected a signal's name such as SIGTERM${wanted === undefined ? '' : meant(wanted)}` };
+}
+
+export function identityText(text: string): Parsed<string> {
+  if (text.length > 253) return { fault: 'an identity has at most 253 characters' };
+  if (printable(text, 253) !== text) return { fault: 'an identity must not hold control or invisible characters' };
+  return { value: text };
+}
+
+const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const labelOnly = new RegExp(`^${label}$`);
+const subdomain = new RegExp(`^${label}(\\.${label})*$`);
+
+/** RFC 1123 subdomain, as the server demands of a Lease's name. */
+export function lockName(text: string): Parsed<{ namespace: string | undefined; name: string }> {
+  const parts = text.split('/');
+  const [name = '', namespace] = parts.reverse();
+  if (parts.length > 2 || parts.includes('')) return { fault: 'expected name or namespace/name' };
+  if (namespace !== undefined) {
+    const parsed = namespaceName(namespace, `/${name}`);
+    if ('fault' in parsed) return parsed;
+  }
+  if (name.length <= 253 && subdomain.test(name)) return { value: { namespace, name } };
+  return {
+    fault:
+      'the name of a lock is at most 253 lower-case letters, digits, - and ., ' +
+      'beginning and ending with a letter or digit' +
+      corrected(name, subdomain, namespace === undefined ? '' : `${namespace}/`),
+  };
+}
+
+/** RFC 1123 label. */
+export function namespaceName(text: string, after = ''): Parsed<string> {
+  if (text.length <= 63 && labelOnly.test(text)) return { value: text };
+  return {
+    fault:
+      'a namespace is at most 63 lower-case letters, digits and -, beginning and ending with a letter or digit' +
+      corrected(text, labelOnly, '', after),
+  };
+}
+
+function corrected(name: string, rule: RegExp, before: string, after = ''): string {
+  const likely = name.toLowerCase().replaceAll(/[_ ]/g, '-');
+  return likely !== name && likely.length <= 63 && rule.test(likely) ? meant(`${before}${likely}${after}`) : '';
+}
+
+function meant(likely: string): string {
+  return `; did you mean ${likely}?`;
+}
+
+function listed(choices: readonly string[]): string {
+  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1) ?? ''}`;
+}
+
+/** The choice that the fewest edits make of a word, if they are few for its length. */
+export function closest(word: string, choices: readonly string[]): string | undefined {
+  const ranked = choices.map((choice) => ({ choice, edits: editDistance(word, choice) }));
+  const [best] = ranked.sort((a, b) => a.edits - b.edits);
+  return best !== undefined && best.edits <= Math.min(3, best.choice.length / 3) ? best.choice : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  // An argument may be megabytes long and is no slip of a known word then.
+  if (Math.abs(a.length - b.length) > 3) return 4;
+  const table = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  const at = (i: number, j: number): number => table[i]?.[j] ?? 0;
+  for (let i = 1; i <= a.length; i++) {
+    const line = (table[i] = [i]);
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwap ? at(i - 2, j - 2) + 1 : replaced;
+      line.push(Math.min(replaced, swapped, at(i - 1, j) + 1, at(i, j - 1) + 1));
+    }
+  }
+  return at(a.length, b.length);
+}

@@ -1,0 +1,27 @@
+// The library's public face: re-exports only. `leader-run` the command is built from the same parts.
+// Decides what is public; everything that is not named here may change without notice.
+// Invariant: nothing is done on import.
+
+export { LeaderElector } from './elector/leader-elector.ts';
+export type { LeaderCallbacks, LeaderElectionConfig, LeaderTerm } from './elector/leader-elector.ts';
+export type { Elected } from './elector/elector.ts';
+export type { Outcome, Patience, Token } from './elector/state.ts';
+export type { Term } from './elector/term.ts';
+export type { Leash } from './elector/timing.ts';
+export { openLock } from './locks/open.ts';
+export type { OpenLock, OpenOptions, Store } from './locks/open.ts';
+export type {
+  Announcement,
+  Attempt,
+  Lock,
+  ReadAnswer,
+  Sighting,
+  Trouble,
+  Version,
+  WatchNews,
+  WriteAnswer,
+  WriteRequest,
+} from './locks/lock.ts';
+export type { ElectionRecord, Signature } from './locks/record.ts';
+export type { Event, LossReason, Report } from './observe/events.ts';
+export type { Clock, Instant, Now } from './clock.ts';

@@ -1,0 +1,205 @@
+// What each event is called for people, and how much it matters: the face of the program in its log. Decides words and
+// levels, in the words of the glossary, with numbers and units. Knows no format, colour or place.
+// Invariant: every kind of event has a sentence of one line, and all text in it that is not ours went through
+// `printable`.
+
+import type { Event } from './events.ts';
+import { nameCap, printable } from './printable.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export function levelOf(event: Event): LogLevel {
+  switch (event.kind) {
+    case 'renewed':
+    case 'race-lost':
+    case 'watch-up':
+      return 'debug';
+    case 'watch-down':
+      // A watch ends often and is opened again; one that is forbidden makes take-overs late for good.
+      return event.forbidden ? 'warn' : 'debug';
+    case 'trouble':
+    case 'lost':
+    case 'vanished':
+    case 'unreadable':
+    case 'long-lease':
+    case 'release-failed':
+    case 'unkillable':
+    case 'swept':
+    case 'guardian-replaced':
+      return 'warn';
+    case 'own-name':
+      return event.moving ? 'warn' : 'info';
+    case 'pid-1':
+      return event.zombies > 0 ? 'warn' : 'info';
+    case 'signalled':
+      return event.why === 'leash' || event.why === 'grace-over' ? 'warn' : 'info';
+    case 'note':
+      return event.level;
+    case 'exit':
+      return event.status >= 125 && event.status <= 127 ? 'error' : 'info';
+    case 'started':
+    case 'standing-by':
+    case 'taking':
+    case 'elected':
+    case 'recovered':
+    case 'released':
+    case 'holding':
+    case 'left-held':
+    case 'command-started':
+    case 'command-ended':
+    case 'ignored-signal':
+      return 'info';
+  }
+  event satisfies never;
+}
+
+/** What happened, in one line for people. */
+export function sentence(event: Event): string {
+  switch (event.kind) {
+    case 'started':
+      return (
+        `candidate for ${printable(event.lock)} at ${printable(event.where)} as ${name(event.identity)}; ` +
+        (event.guardian === 'off'
+          ? 'no guardian: the command lives on if leader-run is killed'
+          : `guardian: ${printable(event.guardian)}`)
+      );
+    case 'standing-by': {
+      const since = event.since === '' ? '' : ` since ${printable(event.since)}`;
+      const foreign = event.foreign ? ' (not a leader-run)' : '';
+      return `standing by: ${name(event.leader)}${foreign} leads${since} with a lease of ${span(event.durationMs)}`;
+    }
+    case 'taking':
+      return {
+        absent: 'nobody has made the lock yet: creating it',
+        released: 'the lock is free: taking it',
+        expired: `the lease of ${name(event.leader)} has ended: taking the lock`,
+        own: 'the lock is still ours: taking it again for a new term',
+      }[event.from];
+    case 'elected': {
+      const handOver = event.handOverMs === undefined ? '' : `, ${span(event.handOverMs)} after it was seen free`;
+      const transitions = count(event.transitions, 'transition');
+      return `elected${handOver}: leading with token ${printable(event.token)} after ${transitions}`;
+    }
+    case 'renewed':
+      return `renewed in ${span(event.latencyMs)}`;
+    case 'race-lost':
+      return 'another candidate was faster';
+    case 'trouble': {
+      const what = unended(event.trouble.message);
+      if (event.doing === 'rehearse') return `this candidate could not take over: ${what}`;
+      if (event.leftMs === undefined) return `${what}; trying again`;
+      return `${what}; the lock is lost in ${span(event.leftMs)} unless a renewal succeeds`;
+    }
+    case 'recovered':
+      return `the lock answers again, after ${span(event.afterMs)}`;
+    case 'lost':
+      return lostSentence(event);
+    case 'vanished':
+      if (event.leading) return 'the lock was deleted: creating it again within this term';
+      if (event.waitMs > 0) return `the lock was deleted: its holder may still lead, so waiting ${span(event.waitMs)}`;
+      return 'the lock was deleted';
+    case 'own-name':
+      return event.moving
+        ? 'another live candidate has our identity, and is waited for: give each candidate its own --identity'
+        : 'the record has our identity, from an earlier run or a second candidate: waiting for its lease to end';
+    case 'unreadable':
+      return `the lock holds something that is no record, so it counts as held: ${printable(event.text)}`;
+    case 'long-lease':
+      return `${name(event.leader)} holds a lease of ${span(event.durationMs)}: waiting that long after its last renewal`;
+    case 'watch-down':
+      return event.forbidden
+        ? `not allowed to watch the lock, so looking at it now and then: ${unended(event.message)}`
+        : `the watch ended, looking now and then until it is back: ${unended(event.message)}`;
+    case 'watch-up':
+      return 'watching the lock';
+    case 'released':
+      return 'released the lock';
+    case 'release-failed':
+      return `could not release the lock, which is free in ${span(event.freeInMs)}: ${unended(event.message)}`;
+    case 'holding':
+      return `keeping the lock for ${span(event.forMs)} more`;
+    case 'left-held':
+      return `left the lock held for ${span(event.forMs)} more, with nobody renewing it`;
+    case 'command-started':
+      return `started ${printable(event.command)} as process ${String(event.pid)}`;
+    case 'command-ended': {
+      const how = event.signal === undefined ? `with status ${String(event.status)}` : `of ${printable(event.signal)}`;
+      return `the command ended ${how} after ${span(event.ranMs)}`;
+    }
+    case 'signalled':
+      return `${printable(event.signal)} ${signalReasons[event.why]}`;
+    case 'unkillable':
+      return `SIGKILL does not end ${processes(event.pids)}; the lock is not released while they live`;
+    case 'swept':
+      return `killed ${processes(event.pids)}, started by the command and no longer in its group`;
+    case 'guardian-replaced':
+      return `started a new guardian: ${unended(event.why)}`;
+    case 'ignored-signal':
+      return stopping.has(event.signal)
+        ? `ignored ${event.signal}: a stopped leader-run could not renew`
+        : `ignored ${printable(event.signal)}`;
+    case 'pid-1':
+      return event.zombies > 0
+        ? `running as process 1 with ${count(event.zombies, 'unreaped zombie')}: put an init such as tini in front`
+        : 'running as process 1, which reaps no zombies: put an init such as tini in front if the command forks';
+    case 'note':
+      return unended(event.message);
+    case 'exit':
+      return `exit status ${String(event.status)}: ${unended(event.reason)}`;
+  }
+  event satisfies never;
+}
+
+const stopping: ReadonlySet<string> = new Set(['SIGTSTP', 'SIGTTIN', 'SIGTTOU']);
+
+const signalReasons: Record<Extract<Event, { kind: 'signalled' }>['why'], string> = {
+  forwarded: 'passed on to the command',
+  asked: 'to the command: leader-run was asked to stop',
+  lost: 'to the command: leadership is lost',
+  'grace-over': 'to the command: its grace is over',
+  'left-over': 'to what the command left running',
+  leash: 'to the command: others may take the lock soon',
+};
+
+function lostSentence({ reason, holder, sinceRenewalMs }: Extract<Event, { kind: 'lost' }>): string {
+  const renewed = `the last renewal was ${span(sinceRenewalMs)} ago`;
+  const action = reason === 'deadline' ? 'stopping the command' : 'killing the command';
+  const whys = {
+    deadline: renewed,
+    taken: `${holder === '' ? 'somebody emptied the record' : `${name(holder)} holds the lock`}; ${renewed}`,
+    recreated: `the lock was deleted and made again by ${name(holder)}; ${renewed}`,
+  } satisfies Record<typeof reason, string>;
+  return `lost leadership: ${whys[reason]}; ${action}`;
+}
+
+/** Of a Trouble: a sentence with the server's own words in it is longer than `printable` allows for one. */
+const messageCap = 1024;
+
+function name(text: string): string {
+  return text === '' ? 'somebody unnamed' : printable(text, nameCap);
+}
+
+/** Messages come with or without their full stop; ours have none. */
+function unended(message: string): string {
+  return printable(message, messageCap).replace(/\.$/, '');
+}
+
+export function count(number: number, noun: string): string {
+  return `${String(number)} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+function processes(pids: readonly number[]): string {
+  const shown = pids.slice(0, 10).join(', ');
+  return `${pids.length === 1 ? 'process' : 'processes'} ${shown}${pids.length > 10 ? ', ...' : ''}`;
+}
+
+/** As exact as people want it: 12 ms, 3.4 s, 15 s, 2 min 5 s, 3 h. */
+export function span(ms: number): string {
+  if (ms < 999.5) return `${String(Math.max(0, Math.round(ms)))} ms`;
+  const tenths = Math.round(ms / 100) / 10;
+  if (tenths < 60) return `${String(tenths)} s`;
+  const seconds = Math.round(ms / 1000);
+  const [large, small, size] = seconds < 3600 ? (['min', 's', 60] as const) : (['h', 'min', 3600] as const);
+  const rest = Math.floor((seconds % size) / (size / 60));
+  return `${String(Math.floor(seconds / size))} ${large}${rest === 0 ? '' : ` ${String(rest)} ${small}`}`;
+}

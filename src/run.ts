@@ -1,0 +1,161 @@
+// The story: wait to be elected, run the command for as long as the term lasts, stop it before anyone else could start
+// theirs, give the lock back, and exit with the reason.
+// Decides in which order that happens and how much time the command gets for each reason; everything else is the
+// elector's, the child's or the caller's. All it uses comes in as arguments, so that a simulator can run it.
+// Invariant: the lock is given back, and the next term begun, only after nothing of the command is left.
+
+import type { End, StopOrder, Supervisor } from './child/child.ts';
+import { termEnvironment } from './child/environment.ts';
+import type { SignalDesk } from './child/signals.ts';
+import type { LeaderElector } from './elector/leader-elector.ts';
+import type { Patience, Outcome } from './elector/state.ts';
+import type { Term } from './elector/term.ts';
+import type { LossReason, Report } from './observe/events.ts';
+
+export interface Story {
+  readonly elector: Pick<LeaderElector, 'campaign' | 'stop'>;
+  readonly supervisor: Pick<Supervisor, 'start'>;
+  readonly desk: Pick<SignalDesk, 'stop' | 'asked' | 'attach'>;
+  readonly report: Report;
+  readonly lock: string;
+  readonly identity: string;
+  readonly patience: Patience;
+  readonly onLost: 'rejoin' | 'exit';
+  readonly stopSignal: NodeJS.Signals;
+  readonly stopGraceMs: number;
+  readonly lostGraceMs: number;
+  readonly leaseDurationMs: number;
+  readonly holdForMs: number;
+}
+
+/** Why the program ends, for the exit status and the last line of the log. */
+export type Ending =
+  | { readonly kind: 'command'; readonly code: number }
+  | { readonly kind: 'command-signalled'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'stopped'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'not-acquired' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+type Why = 'ended' | 'asked' | LossReason;
+
+/** What became of the command: its end, or that it never ran, and if that was our failure, why. */
+type Finish =
+  | ({ readonly ran: true } & End)
+  | { readonly ran: false; readonly alive: readonly number[]; readonly message?: string };
+
+export async function run(story: Story): Promise<Ending> {
+  const { elector, desk, patience, onLost, holdForMs } = story;
+  for (;;) {
+    const elected = await elector.campaign(patience, desk.stop);
+    if (elected.kind !== 'elected') return notLed(elected, desk);
+
+    const { term } = elected;
+    const { why, end } = await serve(story, term);
+    if (end.alive.length > 0) return { kind: 'failed', message: `processes ${end.alive.join(', ')} cannot be killed` };
+    term.workEnded();
+
+    const wasLost = why !== 'ended' && why !== 'asked';
+    if (wasLost && onLost === 'rejoin' && !desk.stop.aborted) continue;
+    await giveBack(story, term, wasLost || !end.ran ? 0 : holdForMs);
+    if (wasLost && !desk.stop.aborted) return { kind: 'lost' };
+    return endingOf(end, desk);
+  }
+}
+
+/** One command under one term, from its start to the end of the last of its processes. */
+async function serve(story: Story, term: Term): Promise<{ why: Why; end: Finish }> {
+  const { supervisor, desk, lock, identity } = story;
+  const { state: token, transitions, object: lockUid } = term.token;
+  const environment = termEnvironment({ lock, identity, token, transitions, lockUid });
+  const started = await supervisor.start(environment, () => term.leash, desk.stop);
+  if (started.kind === 'failed') return { why: 'ended', end: { ran: false, alive: [], message: started.message } };
+  const asked = once(desk.stop, 'asked' as const);
+  if (started.kind === 'too-late')
+    return { why: await Promise.race([term.lost, asked]), end: { ran: false, alive: [] } };
+
+  const { child } = started;
+  term.onLeash((leash) => void child.extend(leash));
+  void child.extend(term.leash);
+  // Whatever the command is doing by then, even draining: a term that is lost leaves it no more than this.
+  term.onLost((reason) => void child.stop(orderFor(reason, story)));
+  desk.attach({
+    forward: (signal) => {
+      child.forward(signal);
+    },
+    kill: () => void child.stop({ signal: undefined, graceMs: 0, why: 'asked' }),
+  });
+  const why = await Promise.race([
+    child.ended.then(() => (child.outlasted ? term.lost : ('ended' as const))),
+    term.lost,
+    asked,
+  ]);
+  const end = await child.stop(orderFor(why, story));
+  desk.attach(undefined);
+  return { why, end: { ran: true, ...end } };
+}
+
+/** How the command is ended, for each reason. While it drains after an asked stop, the lock is renewed. */
+function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseDurationMs }: Story): StopOrder {
+  switch (why) {
+    case 'ended':
+      return { signal: undefined, graceMs: stopGraceMs, why: 'left-over' };
+    case 'asked': {
+      // Ctrl-C is passed on as it is; --stop-signal stands for the SIGTERM of a supervisor.
+      const asked = desk.asked();
+      return { signal: asked === 'SIGINT' ? asked : stopSignal, graceMs: stopGraceMs, why: 'asked' };
+    }
+    case 'deadline':
+      return { signal: stopSignal, graceMs: lostGraceMs, why: 'lost', patienceMs: 5 * leaseDurationMs };
+    case 'taken':
+    case 'recreated':
+      // It may be running elsewhere already.
+      return { signal: undefined, graceMs: 0, why: 'lost', patienceMs: 5 * leaseDurationMs };
+  }
+}
+
+/** Releases the lock, after the time it is to be held for; a request to stop cuts that short. */
+async function giveBack({ elector, desk }: Story, term: Term, holdMs: number): Promise<void> {
+  const returned = term.resign(holdMs);
+  void once(desk.stop, undefined).then(() => {
+    elector.stop();
+  });
+  await returned;
+}
+
+function endingOf(end: Finish, desk: Story['desk']): Ending {
+  if (end.ran)
+    return end.signal ? { kind: 'command-signalled', signal: end.signal } : { kind: 'command', code: end.status };
+  if (end.message !== undefined) return { kind: 'failed', message: end.message };
+  return { kind: 'stopped', signal: desk.asked() ?? 'SIGTERM' };
+}
+
+function notLed(outcome: Outcome, desk: Story['desk']): Ending {
+  switch (outcome.kind) {
+    case 'refused':
+      return { kind: 'failed', message: outcome.trouble.message };
+    case 'not-acquired':
+      return { kind: 'not-acquired' };
+    case 'stopped':
+    case 'released':
+    case 'left-held':
+    case 'not-released':
+      return { kind: 'stopped', signal: desk.asked() ?? 'SIGTERM' };
+  }
+}
+
+/** Resolves with `value` once the signal aborts, or at once if it has. */
+function once<T>(signal: AbortSignal, value: T): Promise<T> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(value);
+    else {
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve(value);
+        },
+        { once: true },
+      );
+    }
+  });
+}

@@ -1,0 +1,438 @@
+// The command line as its users meet it: what a Config comes out as, and how each slip is answered. The faults are
+// those that arguments and environment can hold; files, servers and commands are tested elsewhere.
+// To check: each fault is compared as a whole list, so that a slip is answered once and nothing is said beside it.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Config, type ConfigRead, type Facts, readConfig, refusedLock, systemFacts } from '../../src/cli/config.ts';
+import {
+  type Environment,
+  fallbackOf,
+  flagOf,
+  helpText,
+  type OptionName,
+  options,
+  variableOf,
+} from '../../src/cli/options.ts';
+
+const facts: Facts = {
+  version: '1.2.3',
+  hostname: 'alice',
+  home: '/home/alice',
+  folder: '/srv/work',
+  uuid: '00000000-0000-4000-8000-000000000000',
+  isTerminal: false,
+};
+const names = Object.keys(options) as OptionName[];
+
+function read(line: string, env: Environment = {}, more: Partial<Facts> = {}): ConfigRead {
+  return readConfig(line.split(' ').filter(Boolean), env, { ...facts, ...more });
+}
+
+function configOf(line: string, env: Environment = {}, more: Partial<Facts> = {}): Config {
+  const got = read(line, env, more);
+  if (got.kind !== 'run') throw new Error(`expected a config, got ${JSON.stringify(got)}`);
+  return got.config;
+}
+
+function faultsOf(line: string, env: Environment = {}, more: Partial<Facts> = {}): readonly string[] {
+  const got = read(line, env, more);
+  if (got.kind !== 'faults') throw new Error(`expected faults, got ${JSON.stringify(got)}`);
+  return got.faults;
+}
+
+describe('the command line', () => {
+  test('needs a lock and a command, and decides the rest', () => {
+    expect(configOf('--lock default/demo -- job')).toEqual({
+      lock: { namespace: 'default', name: 'demo' },
+      store: { kind: 'kube', lockKind: 'lease' },
+      outerLock: undefined,
+      identity: 'alice_00000000-0000-4000-8000-000000000000',
+      timing: { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000, lostGraceMs: 3_000 },
+      patience: { waitMs: undefined, try: false },
+      holdForMs: 0,
+      newLockWaitMs: 0,
+      foreignGraceMs: undefined,
+      conflictStatus: 124,
+      lostStatus: 122,
+      stopGraceMs: 25_000,
+      stopSignal: 'SIGTERM',
+      onLost: 'rejoin',
+      guardian: 'auto',
+      events: true,
+      logLevel: 'info',
+      logFormat: 'json',
+      colour: true,
+      command: 'job',
+      args: [],
+    } satisfies Config);
+  });
+
+  test('takes every option', () => {
+    const line =
+      '--lock demo -n jobs --lock-kind lease --kubeconfig ./config --context there --identity me --lease-duration 30s ' +
+      '--renew-deadline 12s --retry-period 3s --lost-grace 4s --foreign-grace 0 --new-lock-wait 30s --wait 1m --try ' +
+      '--on-lost rejoin --conflict-exit-code 0 --lost-exit-code 255 --stop-signal int --stop-grace 0 --hold-for 1m30s ' +
+      '--guardian off --no-events --log-level debug --log-format pretty -- job a';
+    expect(configOf(line)).toEqual({
+      lock: { namespace: 'jobs', name: 'demo' },
+      store: { kind: 'kube', lockKind: 'lease', kubeconfig: './config', context: 'there' },
+      outerLock: undefined,
+      identity: 'me',
+      timing: { leaseDurationMs: 30_000, renewDeadlineMs: 12_000, retryPeriodMs: 3_000, lostGraceMs: 4_000 },
+      patience: { waitMs: 60_000, try: true },
+      holdForMs: 90_000,
+      newLockWaitMs: 30_000,
+      foreignGraceMs: 0,
+      conflictStatus: 0,
+      lostStatus: 255,
+      stopGraceMs: 0,
+      stopSignal: 'SIGINT',
+      onLost: 'rejoin',
+      guardian: 'off',
+      events: false,
+      logLevel: 'debug',
+      logFormat: 'pretty',
+      colour: true,
+      command: 'job',
+      args: ['a'],
+    } satisfies Config);
+  });
+
+  test.each([
+    { name: 'the command keeps its own flags', line: '--lock a/b -- sh -c --lock', args: ['-c', '--lock'] },
+    { name: 'a later -- is the command’s', line: '--lock a/b -- sh -- x', args: ['--', 'x'] },
+    { name: 'without -- the first word begins the command', line: '--lock a/b sh -c x --wait 0', args: ['-c', 'x', '--wait', '0'] },
+    { name: 'a -- after such a command is the command’s', line: '--lock a/b sh -- x', args: ['--', 'x'] },
+    { name: '--local does not swallow the command', line: '--lock a/b --local sh x', args: ['x'] },
+    { name: 'help that the command is asked for is not ours', line: '--lock a/b sh --help', args: ['--help'] },
+  ])('ends where the command begins: $name', ({ line, args }) => {
+    const config = configOf(line);
+    expect(config).toMatchObject({ command: 'sh', args, patience: { waitMs: undefined } });
+  });
+
+  test('is not parsed by a shell', () => {
+    const got = readConfig(['--lock', 'a/b', '--', 'echo', 'a  b', '$HOME', ''], {}, facts);
+    expect(got).toMatchObject({ config: { command: 'echo', args: ['a  b', '$HOME', ''] } });
+  });
+
+  test('gives a config that nobody can change', () => {
+    const config = configOf('--lock a/b -- job x');
+    for (const part of [config, config.lock, config.store, config.timing, config.patience, config.args]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
+  });
+});
+
+describe('an option', () => {
+  test('has a standard that its own parser takes', () => {
+    for (const name of names) {
+      const row: { standard?: string | undefined; parse: (text: string) => object } = options[name];
+      if (row.standard !== undefined) expect(row.parse(row.standard)).toHaveProperty('value');
+    }
+  });
+
+  test('comes from its flag, else from its variable, else from the standard', () => {
+    expect(configOf('--lock a/b --hold-for 1s -- x', { LEADER_RUN_HOLD_FOR: '2s' }).holdForMs).toBe(1000);
+    expect(configOf('--lock a/b -- x', { LEADER_RUN_HOLD_FOR: '2s' }).holdForMs).toBe(2000);
+    expect(configOf('--lock a/b -- x').holdForMs).toBe(0);
+    expect(configOf('-- x', { LEADER_RUN_LOCK: 'a/b', LEADER_RUN_TRY: 'true' })).toMatchObject({
+      lock: { namespace: 'a', name: 'b' },
+      patience: { try: true },
+    });
+  });
+
+  test.each(names)('%s may not be empty, as a flag or as a variable', (name) => {
+    const lock = name === 'lock' ? '' : '--lock b';
+    expect(faultsOf(`${lock} -- x`, { [variableOf(name)]: '' })).toContainEqual(
+      expect.stringContaining(`${variableOf(name)} is empty`),
+    );
+    if (options[name].value !== '') {
+      expect(faultsOf(`${lock} ${flagOf(name)}= -- x`)).toContainEqual(expect.stringContaining(`${flagOf(name)} is empty`));
+    }
+  });
+
+  test('that is empty as a variable is a fault even beside its flag', () => {
+    expect(faultsOf('--lock a/b -- x', { LEADER_RUN_LOCK: '' })).toEqual([
+      'LEADER_RUN_LOCK is empty: give it a value or leave it out',
+    ]);
+  });
+
+  test('given twice is a fault', () => {
+    expect(faultsOf('--lock a/b --lock a/c -- x')).toEqual(['--lock is given 2 times: give it once']);
+    expect(faultsOf('--lock a/b --try --try --try -- x')).toEqual(['--try is given 3 times: give it once']);
+    expect(faultsOf('--lock b -n a --namespace a -- x')).toEqual(['--namespace is given 2 times: give it once']);
+  });
+
+  test('as a variable that we do not know is ignored, since Services inject such names', () => {
+    const env = { LEADER_RUN_PORT: 'tcp://10.0.0.1:80', LEADER_RUN_SERVICE_HOST: '10.0.0.1', LEADER_RUN_HELP: '' };
+    expect(configOf('--lock a/b -- x', env)).toEqual(configOf('--lock a/b -- x'));
+  });
+
+  test('as a switch can be switched off in the environment', () => {
+    expect(configOf('--lock a/b -- x', { LEADER_RUN_TRY: 'false', LEADER_RUN_LOCAL: 'false' })).toMatchObject({
+      patience: { try: false },
+      store: { kind: 'kube' },
+    });
+  });
+});
+
+describe('a slip', () => {
+  const missing = 'no lock: name it, as in --lock default/my-job';
+  test.each([
+    { name: 'nothing at all', line: '', faults: [missing, /^no command: put it behind --/] },
+    { name: 'no lock', line: '-- x', faults: [missing] },
+    { name: 'no command', line: '--lock a/b', faults: [/^no command: put it behind --, as in leader-run --lock/] },
+    { name: 'no command after --', line: '--lock a/b --', faults: [/^no command/] },
+    { name: 'a lock of three parts', line: '--lock a/b/c -- x', faults: ['--lock a/b/c: expected name or namespace/name'] },
+    { name: 'a lock without namespace before /', line: '--lock /x -- x', faults: ['--lock /x: expected name or namespace/name'] },
+    { name: 'a lock without name behind /', line: '--lock x/ -- x', faults: ['--lock x/: expected name or namespace/name'] },
+    { name: 'a lock of one slash', line: '--lock / -- x', faults: ['--lock /: expected name or namespace/name'] },
+    { name: 'capitals in a name', line: '--lock a/Upper -- x', faults: [/^--lock a\/Upper: the name of a lock is .*; did you mean a\/upper\?$/] },
+    { name: 'an underscore in a name', line: '--lock a_b -- x', faults: [/lower-case letters, .*; did you mean a-b\?$/] },
+    { name: 'a name that ends in a dash', line: '--lock a- -- x', faults: [/beginning and ending with a letter or digit$/] },
+    { name: 'two dots in a row', line: '--lock a..b -- x', faults: [/^--lock a\.\.b: the name of a lock/] },
+    { name: 'a dot in a namespace', line: '--lock a.b/c -- x', faults: [/^--lock a\.b\/c: a namespace is at most 63/] },
+    { name: 'capitals in a namespace', line: '--lock My_Ns/c -- x', faults: [/; did you mean my-ns\/c\?$/] },
+    { name: 'capitals in -n', line: '--lock c -n My_Ns -- x', faults: [/^--namespace My_Ns: .*; did you mean my-ns\?$/] },
+    { name: 'two namespaces', line: '--lock a/b -n c -- x', faults: ['--lock already names the namespace a: leave out --namespace, or the part before /'] },
+    { name: 'a lock of the nodes', line: '--lock kube-node-lease/node-1 -- x', faults: [/^lock kube-node-lease\/node-1 is in kube-node-lease, where nodes keep their heartbeats/] },
+    { name: 'a lock of Kubernetes', line: '-n kube-system --lock kube-scheduler -- x', faults: [/^lock kube-system\/kube-scheduler belongs to Kubernetes itself/] },
+    { name: 'a lock kind unheard of', line: '--lock a/b --lock-kind leases -- x', faults: ['--lock-kind leases: expected lease, endpoints, configmaps, endpointsleases or configmapsleases; did you mean lease?'] },
+    { name: 'control characters in an identity', line: '--lock a/b --identity a\x1b[31mb -- x', faults: ['--identity a\\x1b[31mb: an identity must not hold control or invisible characters'] },
+    { name: 'a text direction in an identity', line: '--lock a/b --identity a\u202eb -- x', faults: [/^--identity a\\u\{202e\}b: /] },
+    { name: 'a time without unit', line: '--lock a/b --lease-duration 15 -- x', faults: ['--lease-duration 15: a duration needs a unit; write 15s for seconds'] },
+    { name: 'no lease at all', line: '--lock a/b --lease-duration 0 -- x', faults: [/^--lease-duration: the lease duration must be whole seconds, at least 1s/] },
+    { name: 'a negative time', line: '--lock a/b --lease-duration -1 -- x', faults: ['--lease-duration -1: a duration must not be negative'] },
+    { name: 'a word for a time', line: '--lock a/b --lease-duration abc -- x', faults: [/^--lease-duration abc: expected a duration such as/] },
+    { name: 'a fraction of a lease second', line: '--lock a/b --lease-duration 20.5s -- x', faults: [/whole seconds, at least 1s, .*; got 20\.5s$/] },
+    { name: 'a lease below a second', line: '--lock a/b --lease-duration 900ms -- x', faults: [/whole seconds, at least 1s, .*; got 0\.9s$/] },
+    { name: 'a lease beyond 32 bits', line: '--lock a/b --lease-duration 2147483648s -- x', faults: [/^--lease-duration: .* 32 bits/] },
+    { name: 'a deadline beyond the lease', line: '--lock a/b --renew-deadline 20s -- x', faults: [/^--lease-duration: .*must be more than the renew deadline \(20s\): use a lease duration of at least 23s$/] },
+    { name: 'a grace beyond the lease', line: '--lock a/b --lost-grace 4s -- x', faults: [/^--lease-duration: renew deadline 10s \+ lost grace 4s .* = 16s is more than .* at least 19s$/] },
+    { name: 'too few attempts', line: '--lock a/b --retry-period 9s -- x', faults: [/^--renew-deadline: .* more than 1\.2 x the retry period \(9s\)/] },
+    { name: 'a folder as a word of its own', line: '--lock a/b --local /tmp/x -- echo', faults: ['unexpected /tmp/x before --: did you mean --local=/tmp/x?'] },
+    { name: 'waiting without unit', line: '--lock a/b --wait 30 -- x', faults: ['--wait 30: a duration needs a unit; write 30s for seconds (or 0, or forever)'] },
+    { name: 'an exit status too large', line: '--lock a/b --conflict-exit-code 256 -- x', faults: ['--conflict-exit-code 256: expected an exit status from 0 to 255'] },
+    { name: 'a negative exit status', line: '--lock a/b --lost-exit-code -1 -- x', faults: ['--lost-exit-code -1: expected an exit status from 0 to 255'] },
+    { name: 'a signal unheard of', line: '--lock a/b --stop-signal SIGTREM -- x', faults: ["--stop-signal SIGTREM: expected a signal's name such as SIGTERM; did you mean SIGTERM?"] },
+    { name: 'a signal by number', line: '--lock a/b --stop-signal 2 -- x', faults: [/did you mean SIGINT\?$/] },
+    { name: 'a signal that ends nothing', line: '--lock a/b --stop-signal STOP -- x', faults: [/^--stop-signal STOP: a stopped process never ends/] },
+    { name: 'a choice misspelt', line: '--lock a/b --on-lost rejion -- x', faults: ['--on-lost rejion: expected rejoin or exit; did you mean rejoin?'] },
+    { name: 'a flag misspelt', line: '--lok a/b -- x', faults: ['unknown option --lok: did you mean --lock?', missing] },
+    { name: 'a flag misspelt with =', line: '--lock a/b --leaseduration=5s -- x', faults: ['unknown option --leaseduration: did you mean --lease-duration?'] },
+    { name: 'a flag of one dash', line: '-lock a/b -- x', faults: ['unknown option -lock: did you mean --lock?', missing] },
+    { name: 'a flag of one dash that begins like -n', line: '--lock a -namespace b', faults: ['unknown option -namespace: did you mean --namespace?'] },
+    { name: 'a flag like none', line: '--lock a/b --xyzzy -- x', faults: ['unknown option --xyzzy'] },
+    { name: 'a switch with a value', line: '--lock a/b --try=yes -- x', faults: ['--try takes no value'] },
+    { name: 'a flag without its value at the end', line: '--lock', faults: ['--lock needs a value', missing, /^no command/] },
+    { name: 'a flag without its value before --', line: '--wait -- x', faults: ['--wait needs a value, but -- follows', missing] },
+    { name: 'a flag without its value before a flag', line: '--lock --try -- x', faults: ['--lock needs a value, but --try follows', missing] },
+    { name: 'a cluster without a cluster', line: '--lock b --local --kubeconfig f --context c --lock-kind lease -- x', faults: ['--local uses no cluster, so it does not go with --kubeconfig, --context, --lock-kind'] },
+  ] as { name: string; line: string; faults: (string | RegExp)[] }[])('is answered: $name', ({ line, faults }) => {
+    expect(faultsOf(line)).toEqual(
+      faults.map((fault) => (typeof fault === 'string' ? fault : (expect.stringMatching(fault) as string))),
+    );
+  });
+
+  test('in the command is answered when it is an empty word', () => {
+    expect(readConfig(['--lock', 'a/b', '--', ''], {}, facts)).toEqual({
+      kind: 'faults',
+      faults: ['the command is empty: name a program behind --'],
+    });
+  });
+
+  test('of length is answered, and the longest that fits is taken', () => {
+    const longest = `${'a'.repeat(63)}.`.repeat(4).slice(0, 253);
+    expect(configOf(`--lock ${longest} -- x`).lock.name).toBe(longest);
+    expect(faultsOf(`--lock ${longest}aa -- x`)).toEqual([expect.stringContaining('at most 253')]);
+    expect(configOf(`--lock ${'a'.repeat(63)}/b -- x`).lock.namespace).toHaveLength(63);
+    expect(faultsOf(`--lock ${'a'.repeat(64)}/b -- x`)).toEqual([expect.stringContaining('at most 63')]);
+    expect(configOf(`--lock a/b --identity ${'i'.repeat(253)} -- x`).identity).toHaveLength(253);
+    expect(faultsOf(`--lock a/b --identity ${'i'.repeat(254)} -- x`)).toEqual([
+      expect.stringMatching(/^--identity i+…?: an identity has at most 253 characters$/),
+    ]);
+  });
+
+  test('is answered together with all others', () => {
+    const line = '--lock a/b/c --lease-duration 15 --wait soon --stop-signal X --guardian dog --colour';
+    expect(faultsOf(line, { LEADER_RUN_HOLD_FOR: '', LEADER_RUN_LOG_LEVEL: 'loud' })).toHaveLength(9);
+  });
+
+  test('in a variable names the variable', () => {
+    expect(faultsOf('--lock a/b -- x', { LEADER_RUN_WAIT: 'soon', LEADER_RUN_TRY: 'yes', LEADER_RUN_LOST_GRACE: '9s' })).toEqual([
+      expect.stringMatching(/^LEADER_RUN_WAIT=soon: expected a duration .* \(or 0, or forever\)$/),
+      'LEADER_RUN_TRY=yes: expected true or false',
+      expect.stringMatching(/^--lease-duration: renew deadline 10s \+ lost grace 9s/),
+    ]);
+  });
+
+  test('cannot forge a line of its own answer', () => {
+    for (const fault of faultsOf('--\u001b]0;x\u0007 --wait=a\nb --lock=\u009b1m -- x')) {
+      expect(fault).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    }
+  });
+});
+
+describe('the store', () => {
+  test('of one machine lies under the home of the passwd entry, or where --local= says', () => {
+    expect(configOf('--lock b --local -- x', { HOME: '/elsewhere' })).toMatchObject({
+      store: { kind: 'local', folder: '/home/alice/.local/state/leader-run' },
+      lock: { namespace: 'default', name: 'b' },
+    });
+    expect(configOf('--lock a/b --local=locks -- x').store).toEqual({ kind: 'local', folder: '/srv/work/locks' });
+    expect(configOf('--lock a/b --local=/var/lib/x -- x').store).toEqual({ kind: 'local', folder: '/var/lib/x' });
+    expect(configOf('--lock a/b -- x', { LEADER_RUN_LOCAL: 'true' }).store).toMatchObject({ kind: 'local' });
+    expect(configOf('--lock a/b -- x', { LEADER_RUN_LOCAL: './true' }).store).toEqual({ kind: 'local', folder: '/srv/work/true' });
+  });
+
+  test('of one machine asks for a folder where it cannot tell one', () => {
+    expect(faultsOf('--lock b --local -- x', {}, { home: undefined })).toEqual([
+      '--local: this user has no home folder in the passwd file; name a folder, as in --local=/var/lib/leader-run',
+    ]);
+    expect(faultsOf('--lock b --local=x -- x', {}, { folder: undefined })).toEqual([
+      '--local=x: the current folder does not exist any more; name the folder from / on',
+    ]);
+    expect(configOf('--lock b --local=/x -- x', {}, { folder: undefined, home: undefined }).store).toEqual({ kind: 'local', folder: '/x' });
+  });
+
+  test('of one machine has no locks that belong to Kubernetes', () => {
+    expect(configOf('--lock kube-system/kube-scheduler --local -- x').lock.name).toBe('kube-scheduler');
+  });
+
+  test('in a cluster leaves an unnamed namespace to the cluster’s configuration, and checks it then', () => {
+    expect(configOf('--lock kube-scheduler -- x').lock).toEqual({ namespace: undefined, name: 'kube-scheduler' });
+    expect(refusedLock({ namespace: 'kube-system', name: 'kube-scheduler' }, 'kube', undefined)).toMatch(/belongs to Kubernetes/);
+    expect(refusedLock({ namespace: 'kube-system', name: 'my-job' }, 'kube', undefined)).toBeUndefined();
+    expect(refusedLock({ namespace: 'a', name: 'b' }, 'kube', 'a/b')).toMatch(/would wait for its own end/);
+  });
+});
+
+describe('inside a term', () => {
+  const term = { LEADER_RUN_TOKEN: '7', LEADER_RUN_LOCK: 'a/b', LEADER_RUN_IDENTITY: 'alice_1' };
+
+  test('the outer lock and identity are not options', () => {
+    expect(faultsOf('-- x', term)).toEqual(['no lock: name it, as in --lock default/my-job']);
+    expect(configOf('--lock a/c -- x', term)).toMatchObject({
+      identity: 'alice_00000000-0000-4000-8000-000000000000',
+      lock: { namespace: 'a', name: 'c' },
+      outerLock: 'a/b',
+    });
+  });
+
+  test('the same lock is refused', () => {
+    const refusal = 'lock a/b is held by the leader-run that runs this one, which would wait for its own end: use another lock';
+    expect(faultsOf('--lock a/b -- x', term)).toEqual([refusal]);
+    expect(faultsOf('--lock b -n a -- x', term)).toEqual([refusal]);
+    expect(faultsOf('--lock b --local -- x', { ...term, LEADER_RUN_LOCK: 'default/b' })).toHaveLength(1);
+  });
+
+  test('other options still come from the environment', () => {
+    expect(configOf('--lock a/c -- x', { ...term, LEADER_RUN_WAIT: '5s' }).patience.waitMs).toBe(5000);
+  });
+});
+
+describe('what is left out', () => {
+  test.each([
+    { name: 'POD_NAME', env: { POD_NAME: 'web-0', HOSTNAME: 'h' }, first: 'web-0' },
+    { name: 'HOSTNAME', env: { POD_NAME: '', HOSTNAME: 'h' }, first: 'h' },
+    { name: 'the host', env: {}, first: 'alice' },
+    { name: 'a name cut to what fits', env: { POD_NAME: 'p'.repeat(300) }, first: 'p'.repeat(216) },
+    { name: 'a name without its control characters', env: { POD_NAME: 'a\x1bb\nc\u202e' }, first: 'abc' },
+  ])('of the identity is $name', ({ env, first }) => {
+    expect(configOf('--lock a/b -- x', env).identity).toBe(`${first}_${facts.uuid}`);
+  });
+
+  test('of the timing follows from the lease duration', () => {
+    expect(configOf('--lock a/b --lease-duration 30s -- x').timing).toEqual({
+      leaseDurationMs: 30_000,
+      renewDeadlineMs: 20_000,
+      retryPeriodMs: 4_000,
+      lostGraceMs: 7_250,
+    });
+  });
+
+  test.each([
+    { name: 'forever', line: '', patience: { waitMs: undefined, try: false }, onLost: 'rejoin' },
+    { name: '--wait forever', line: '--wait forever', patience: { waitMs: undefined, try: false }, onLost: 'rejoin' },
+    { name: '--wait 0', line: '--wait 0', patience: { waitMs: 0, try: false }, onLost: 'exit' },
+    { name: '--wait 30s', line: '--wait 30s', patience: { waitMs: 30_000, try: false }, onLost: 'exit' },
+    { name: '--try', line: '--try', patience: { waitMs: undefined, try: true }, onLost: 'exit' },
+    { name: '--try --wait 5s', line: '--try --wait 5s', patience: { waitMs: 5000, try: true }, onLost: 'exit' },
+    { name: '--try --on-lost rejoin', line: '--try --on-lost rejoin', patience: { waitMs: undefined, try: true }, onLost: 'rejoin' },
+    { name: '--on-lost exit', line: '--on-lost exit', patience: { waitMs: undefined, try: false }, onLost: 'exit' },
+  ])('of patience decides what a loss means: $name', ({ line, patience, onLost }) => {
+    expect(configOf(`--lock a/b ${line} -- x`)).toMatchObject({ patience, onLost });
+  });
+
+  test('of the log follows from the terminal, and NO_COLOR', () => {
+    expect(configOf('--lock a/b -- x', {}, { isTerminal: true }).logFormat).toBe('pretty');
+    expect(configOf('--lock a/b -- x').logFormat).toBe('json');
+    expect(configOf('--lock a/b -- x', { NO_COLOR: '1' }).colour).toBe(false);
+    expect(configOf('--lock a/b -- x', { NO_COLOR: '' }).colour).toBe(true);
+    expect(configOf('--lock a/b -- x', { NO_COLOR: '1', FORCE_COLOR: '1' }).colour).toBe(true);
+  });
+});
+
+describe('help', () => {
+  test('is printed on --help and -h, whatever else is wrong', () => {
+    expect(read('--help')).toEqual({ kind: 'print', text: helpText() });
+    expect(read('--lock A/B/C -h')).toEqual({ kind: 'print', text: helpText() });
+    expect(read('--version')).toEqual({ kind: 'print', text: 'leader-run 1.2.3\n' });
+  });
+
+  test('fits 80 columns and states the contract on its first screen', () => {
+    const lines = helpText().split('\n');
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    const screen = lines.slice(0, 24).join('\n').replaceAll(/\s+/g, ' ');
+    for (const words of ['No shell', 'Background processes die', 'When leadership is lost', '124 not acquired', 'not found']) {
+      expect(screen).toContain(words);
+    }
+  });
+
+  test('has every option with what applies when it is left out', () => {
+    const text = helpText().replaceAll(/\s+/g, ' ');
+    for (const name of names) {
+      expect(text).toContain(flagOf(name));
+      if (options[name].value !== '') expect(text).toContain(fallbackOf(name));
+    }
+  });
+});
+
+describe('whatever is given', () => {
+  const word = fc.oneof(
+    fc.constantFrom(...names.flatMap((name) => [flagOf(name), `${flagOf(name)}=`]), '-n', '-h', '--', '-', '', '--help=1'),
+    fc.constantFrom('a/b', '15s', '0', 'forever', 'lease', 'sh', '--local=x', 'SIGTERM', '-1', '__proto__', '--constructor'),
+    fc.string({ unit: 'binary', maxLength: 12 }),
+    fc.tuple(fc.constantFrom(...names.map(flagOf)), fc.string({ maxLength: 8 })).map(([flag, text]) => `${flag}=${text}`),
+  );
+  const variables = fc.dictionary(
+    fc.oneof(fc.constantFrom(...names.map(variableOf), 'LEADER_RUN_TOKEN', 'POD_NAME', 'NO_COLOR'), fc.string()),
+    fc.oneof(fc.constantFrom('', 'true', '15s', 'a/b', '7'), fc.string({ unit: 'binary' })),
+    { maxKeys: 5 },
+  );
+
+  test('the answer is a config, a text or faults, and never an exception', () => {
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 8 }), variables, (argv, env) => {
+        const got = readConfig(argv, env, facts);
+        if (got.kind === 'faults') {
+          expect(got.faults.length).toBeGreaterThan(0);
+          for (const fault of got.faults) expect(fault).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+        } else if (got.kind === 'run') {
+          expect(got.config.timing.leaseDurationMs).toBeGreaterThan(got.config.timing.renewDeadlineMs);
+          expect(got.config.identity).toMatch(/^.{1,253}$/u);
+          expect(got.config.command).not.toBe('');
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('the facts of this process are known', () => {
+    expect(systemFacts('9')).toMatchObject({
+      version: '9',
+      hostname: expect.any(String) as string,
+      uuid: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    });
+  });
+});
