@@ -1,0 +1,136 @@
+// What it decides: where a Go program that the tests need lies in the cache, and who builds it when it is absent.
+// What it does not know: what the programs are for; servers.ts and the interop tests name them.
+// To check: the returned file is complete and was built from exactly the hashed inputs. So a build goes to a name
+// of its own and is renamed at the end, and whoever wins the lock looks once more before building.
+import { spawn } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { access, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface GoTool {
+  /** The folder with go.mod; its .go files, go.mod and go.sum are what the cache key covers. */
+  readonly dir: string;
+  /** The package with `main`, as `go build` takes it: '.' or an import path. */
+  readonly package: string;
+  /** The name of the binary. */
+  readonly name: string;
+  /** Added to `-s -w`. */
+  readonly ldflags?: string;
+}
+
+/** Thrown when the program can be had in no way here: no Go, or Go that cannot build it (no network, for one). */
+export class GoToolMissing extends Error {}
+
+export async function goTool(tool: GoTool): Promise<string> {
+  const folder = path.join(cacheFolder(), `${tool.name}-${await cacheKey(tool)}`);
+  const binary = path.join(folder, tool.name);
+  if (await exists(binary)) return binary;
+  await mkdir(folder, { recursive: true });
+  return await withLock(path.join(folder, 'lock'), async () => {
+    if (await exists(binary)) return binary;
+    process.stderr.write(`leader-run tests: building ${tool.name} with Go, once; later runs find it in the cache.\n`);
+    const temporary = `${binary}.${randomUUID()}`;
+    try {
+      await go(tool.dir, ['build', ...buildFlags(tool), '-o', temporary, tool.package]);
+      await rename(temporary, binary);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+    return binary;
+  });
+}
+
+export function cacheFolder(): string {
+  const { LEADER_RUN_CACHE: own, XDG_CACHE_HOME: shared } = process.env;
+  if (own !== undefined && own !== '') return path.resolve(own);
+  return path.join(shared !== undefined && shared !== '' ? shared : path.join(homedir(), '.cache'), 'leader-run');
+}
+
+function buildFlags(tool: GoTool): string[] {
+  return ['-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${tool.ldflags ?? ''}`.trim()];
+}
+
+async function cacheKey(tool: GoTool): Promise<string> {
+  const hash = createHash('sha256');
+  // `go version` names the platform too, and in this folder it is the toolchain that go.mod asks for.
+  hash.update(JSON.stringify([tool.package, buildFlags(tool), (await go(tool.dir, ['version'])).trim()]));
+  const names = (await readdir(tool.dir)).filter((name) => /\.(go|mod|sum)$/.test(name)).sort();
+  for (const name of names) {
+    const text = await readFile(path.join(tool.dir, name));
+    hash.update(`\n${name} ${String(text.length)}\n`).update(text);
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function go(dir: string, args: readonly string[]): Promise<string> {
+  // Without cgo a build needs no C compiler and the binary runs in any image of the platform.
+  const child = spawn('go', args, { cwd: dir, env: { ...process.env, CGO_ENABLED: '0' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', (error) => {
+      reject(new GoToolMissing(`Go is not installed (${error.message})`));
+    });
+  });
+  if (status === 0) return output.stdout;
+  throw new GoToolMissing(`go ${args.join(' ')} failed:\n${output.stderr.slice(-4000)}`);
+}
+
+// The lock is a symbolic link whose target names the builder: made in one step with its content, so a lock without
+// an owner cannot be seen. Should two waiters both remove a dead builder's lock, both build: only time is lost.
+async function withLock<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      await symlink(self, lock);
+      break;
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+      if (await isAbandoned(lock)) await rm(lock, { force: true });
+      else await sleep(250); // A step of polling; the condition is the lock itself.
+    }
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+// In containers a later run often gets the pid of an earlier one, hence the start time beside it.
+const self = `${String(process.pid)}.${String(Math.round(performance.timeOrigin))}`;
+
+// Far above the slowest build seen (6 minutes of two cores); it only matters when a dead builder's pid is in use again.
+const longestBuildMs = 30 * 60_000;
+
+async function isAbandoned(lock: string): Promise<boolean> {
+  try {
+    const owner = await readlink(lock);
+    const pid = Number.parseInt(owner, 10);
+    if (pid === process.pid ? owner !== self : !isAlive(pid)) return true;
+    return Date.now() - (await lstat(lock)).mtimeMs > longestBuildMs;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false; // Given back between the two calls: the next turn takes it.
+    throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isErrno(error, 'EPERM');
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await access(file).then(() => true, () => false);
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

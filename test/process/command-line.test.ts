@@ -1,0 +1,155 @@
+// The command line as a user meets it: what is refused, with which status and which words, before anything is locked;
+// what is printed where; and what is found in the environment. test/cli has each option; here it is the whole program.
+
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe } from 'vitest';
+import { type Arena, longTiming, type Run, test } from '../helpers/run-cli.ts';
+
+const { version } = JSON.parse(readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8')) as {
+  version: string;
+};
+
+/** leader-run with these words alone. */
+function say(arena: Arena, words: readonly string[], env: Record<string, string | undefined> = {}): Run {
+  return arena.spawn([process.execPath, join(arena.bundle, 'bin/leader-run.js'), ...words], { env });
+}
+
+describe.concurrent('the command line', () => {
+  test('is explained on stdout by --help, on a first screen that tells what happens to the command', async ({
+    arena,
+    expect,
+  }) => {
+    const run = say(arena, ['--help']);
+    expect(await run.end()).toMatchObject({ status: 0 });
+    await run.isAbandoned();
+    expect(run.stderr).toBe('');
+    for (const words of ['No shell', 'Background processes die', 'When leadership is lost', '--lock'])
+      expect(run.stdout).toContain(words);
+  });
+
+  test('has a --version', async ({ arena, expect }) => {
+    const run = say(arena, ['--version']);
+    await Promise.all([run.end(), run.isAbandoned()]);
+    expect(run.stdout).toBe(`leader-run ${version}\n`);
+  });
+
+  test.for([
+    { name: 'nothing at all', words: [], fault: 'no command' },
+    { name: 'no lock', words: ['--local', '--', 'true'], fault: 'no lock' },
+    { name: 'no command', words: ['--local', '--lock', 'x'], fault: 'no command' },
+    { name: 'an unknown option', words: ['--local', '--lock', 'x', '--lcok', '--', 'true'], fault: '--lcok' },
+    {
+      name: 'unsafe times',
+      words: ['--local', '--lock', 'x', '--lease-duration=5s', '--renew-deadline=4s', '--', 'true'],
+      fault: 'use a lease duration of at least',
+    },
+    {
+      name: 'part of a second',
+      words: ['--local', '--lock', 'x', '--lease-duration=4500ms', '--', 'true'],
+      fault: 'whole seconds',
+    },
+    { name: 'an empty command', words: ['--local', '--lock', 'x', '--', ''], fault: 'the command is empty' },
+  ])('is refused with 125: $name', async ({ words, fault }, { arena, expect }) => {
+    const run = say(arena, words);
+    expect(await run.end()).toMatchObject({ status: 125, signal: null });
+    await run.isAbandoned();
+    expect(run.stderr).toContain(fault);
+    expect(run.stderr).toMatch(/^(leader-run: .*\n)+$/);
+    expect(run.stdout).toBe('');
+  });
+
+  test('tells all faults at once', async ({ arena, expect }) => {
+    const run = say(arena, ['--lease-duration=x', '--wait=y', '--guardian=z']);
+    expect(await run.end()).toMatchObject({ status: 125 });
+    await run.isAbandoned();
+    for (const fault of ['--lease-duration', '--wait', '--guardian', 'no lock', 'no command'])
+      expect(run.stderr).toContain(fault);
+  });
+
+  test('never falls back to a cluster at localhost: without any configuration it names --local and --kubeconfig', async ({
+    arena,
+    expect,
+  }) => {
+    const nobody = {
+      HOME: arena.folder,
+      KUBECONFIG: undefined,
+      KUBERNETES_SERVICE_HOST: undefined,
+      KUBERNETES_SERVICE_PORT: undefined,
+    };
+    const run = say(arena, ['--lock', 'default/x', '--', 'true'], nobody);
+    expect(await run.end()).toMatchObject({ status: 125 });
+    await run.isAbandoned();
+    expect(run.stderr).toContain('--local');
+    expect(run.stderr).toContain('--kubeconfig');
+    expect(run.stderr).not.toContain('8080');
+  });
+
+  test('is also read from the environment, where a flag wins', async ({ arena, expect }) => {
+    const env = {
+      LEADER_RUN_LOCAL: arena.store,
+      LEADER_RUN_LOCK: 'demo',
+      LEADER_RUN_LEASE_DURATION: '60s',
+      LEADER_RUN_LOG_FORMAT: 'pretty',
+    };
+    const run = say(arena, ['--log-format=json', '--', 'true'], env);
+    expect(await run.end()).toMatchObject({ status: 0 });
+    expect(arena.versions()[0]?.record.leaseDurationSeconds).toBe(60);
+    expect(run.events.length).toBeGreaterThan(0);
+  });
+
+  test('refuses an empty variable, and does not mind those of a Service that is called leader-run', async ({
+    arena,
+    expect,
+  }) => {
+    const words = [`--local=${arena.store}`, '--lock=demo', '--', 'true'];
+    const empty = say(arena, words, { LEADER_RUN_WAIT: '' });
+    expect(await empty.end()).toMatchObject({ status: 125 });
+    await empty.isAbandoned();
+    expect(empty.stderr).toContain('LEADER_RUN_WAIT is empty');
+    const service = {
+      LEADER_RUN_PORT: 'tcp://10.0.0.1:80',
+      LEADER_RUN_SERVICE_HOST: '10.0.0.1',
+      LEADER_RUN_PORT_80_TCP_PROTO: 'tcp',
+    };
+    expect(await say(arena, words, service).end()).toMatchObject({ status: 0 });
+  });
+
+  test('refuses a folder that others may write to, and makes its own for itself alone', async ({ arena, expect }) => {
+    const shared = join(arena.folder, 'shared');
+    mkdirSync(shared);
+    // mkdir's mode is cut by the umask.
+    const open = arena.spawn(['chmod', '777', shared]);
+    await open.end();
+    const run = arena.run({ store: shared });
+    expect(await run.end()).toMatchObject({ status: 125 });
+    expect(run.stderr).toContain('can be written by other users');
+
+    const fresh = join(arena.folder, 'fresh');
+    expect(await arena.run({ store: fresh, command: ['true'] }).end()).toMatchObject({ status: 0 });
+    expect(statSync(fresh).mode & 0o777).toBe(0o700);
+  });
+
+  test('is followed by a first line with lock, place, identity and guardian, and a last one with the reason', async ({
+    arena,
+    expect,
+  }) => {
+    const run = arena.run({ command: ['true'], options: [...longTiming, '--identity=alice'] });
+    await Promise.all([run.end(), run.isAbandoned()]);
+    expect(run.events[0]).toMatchObject({
+      event: 'started',
+      lock: 'local lock default/demo',
+      where: arena.store,
+      identity: 'alice',
+    });
+    expect(run.events.at(-1)).toMatchObject({
+      event: 'exit',
+      status: 0,
+      reason: 'the command ended; the status is its own',
+    });
+    expect(run.events.map(({ event }) => event)).toEqual(
+      expect.arrayContaining(['elected', 'command-started', 'command-ended', 'released']),
+    );
+  });
+});

@@ -1,0 +1,366 @@
+// The guardian: there is always one, it answers, it is replaced when it does not, it costs next to nothing, and a
+// deadline that has passed stays passed. Under every kind that can be had here; images.test.ts has the others.
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, vi } from 'vitest';
+import { newCookie } from '../../src/child/environment.ts';
+import { startGuardian } from '../../src/child/guardian.ts';
+import { guardianScript } from '../../src/child/guardian-script.ts';
+import { later, systemClock } from '../../src/clock.ts';
+import {
+  type Arena,
+  descendantsOf,
+  descriptorsOf,
+  fieldsOf,
+  isAlive,
+  longTiming,
+  missing,
+  notRoot,
+  type Run,
+  short,
+  shortTiming,
+  stateOf,
+  test,
+  textOf,
+} from '../helpers/run-cli.ts';
+import { Uptime } from './uptime.ts';
+
+const kinds = [
+  { kind: 'sh', shows: /bash|busybox|sh$/ },
+  { kind: 'node', shows: /node$/ },
+] as const;
+
+const shells = [
+  { name: 'bash', shell: ['bash', '--norc', '-p'] },
+  { name: 'busybox', shell: ['busybox', 'sh'] },
+];
+
+describe.concurrent('leader-run has', () => {
+  describe.for(kinds)('a guardian of kind $kind', ({ kind, shows }) => {
+    test('is named in the first line of the log, and kills when leader-run is killed', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: [...longTiming, `--guardian=${kind}`] });
+      expect(await run.event('started')).toMatchObject({ guardian: expect.stringMatching(shows) as string });
+      puppet.spawn('kid', 'session');
+      const kid = await arena.next('kid');
+      run.kill('SIGKILL');
+      await Promise.all([puppet.isOver(), kid.isOver(), run.isAbandoned()]);
+    });
+
+    test('kills at its deadline when leader-run is stopped', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
+      run.kill('SIGSTOP');
+      const goneAt = await puppet.isOver();
+      expect(goneAt).toBeGreaterThan(arena.renewedAt() + short.renewDeadlineMs);
+      expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
+    });
+
+    test('#6 is replaced when it is killed, and the command goes on under its successor', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: [...longTiming, `--guardian=${kind}`] });
+      const first = await arena.guardianOf(run);
+      process.kill(first, 'SIGKILL');
+      await run.event('guardian-replaced');
+      const second = await arena.guardianOf(run, first);
+      await puppet.ask('descriptors');
+      expect(puppet.got).toEqual([]);
+      // The successor knows whom to kill.
+      run.kill('SIGKILL');
+      await puppet.isOver();
+      await arena.until(() => !isAlive(second), 'the guardian to go home');
+    });
+
+    test('#6 that is replaced is armed: it kills at the deadline too', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
+      process.kill(await arena.guardianOf(run), 'SIGKILL');
+      await run.event('guardian-replaced');
+      run.kill('SIGSTOP');
+      const goneAt = await puppet.isOver();
+      expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
+    });
+
+    test('is replaced when it does not answer', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({
+        options: ['--lease-duration=15s', '--retry-period=300ms', `--guardian=${kind}`],
+      });
+      const first = await arena.guardianOf(run);
+      process.kill(first, 'SIGSTOP');
+      await run.event('guardian-replaced');
+      await arena.guardianOf(run, first);
+      expect(isAlive(first)).toBe(false);
+      await puppet.ask('descriptors');
+      // The old one would have told the command to end had it seen the end of its input.
+      expect(puppet.got).toEqual([]);
+      run.kill('SIGKILL');
+      await puppet.isOver();
+    });
+
+    test('is replaced before the command starts when it was stopped while standing by', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: longTiming });
+      const standby = arena.run({ command: arena.puppet('bob'), options: [...longTiming, `--guardian=${kind}`] });
+      await standby.event('standing-by');
+      process.kill(await arena.guardianOf(standby), 'SIGSTOP');
+      puppet.exit(0);
+      const bob = await arena.next('bob');
+      await standby.event('command-started');
+      const kinds = standby.events.map(({ event }) => event);
+      expect(kinds).toContain('guardian-replaced');
+      expect(kinds.indexOf('guardian-replaced')).toBeLessThan(kinds.indexOf('command-started'));
+      standby.kill('SIGKILL');
+      await bob.isOver();
+      await run.end();
+    });
+
+    test('#7 that was stopped with leader-run past the deadline kills as soon as it is continued', async ({
+      arena,
+      expect,
+    }) => {
+      const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
+      const guardian = await arena.guardianOf(run);
+      run.kill('SIGSTOP');
+      process.kill(guardian, 'SIGSTOP');
+      const renewedAt = arena.renewedAt();
+      await arena.until(() => Date.now() > renewedAt + short.leaseMs, 'the lease to end');
+      await puppet.ask('descriptors');
+      process.kill(guardian, 'SIGCONT');
+      await puppet.isOver('the command to be killed by the continued guardian', 5000);
+      expect(stateOf(run.pid)).toBe('T');
+    });
+
+    test('stays when it gets the signals of a group', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
+      const guardian = await arena.guardianOf(run);
+      for (const signal of [
+        'SIGHUP',
+        'SIGINT',
+        'SIGQUIT',
+        'SIGTERM',
+        'SIGUSR1',
+        'SIGUSR2',
+        'SIGTSTP',
+        'SIGALRM',
+        'SIGPIPE',
+      ] as const) {
+        process.kill(guardian, signal);
+      }
+      const before = arena.renewedAt();
+      await arena.until(() => arena.renewedAt() > before, 'a renewal');
+      expect(isAlive(guardian)).toBe(true);
+      expect(run.events.filter(({ event }) => event === 'guardian-replaced')).toEqual([]);
+      run.kill('SIGKILL');
+      await puppet.isOver();
+    });
+
+    test('has neither the cookie nor anything else of the environment', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({
+        options: [...longTiming, `--guardian=${kind}`],
+        env: { BASH_ENV: '/nonexistent', SECRET: 'x' },
+      });
+      const environment = textOf(`/proc/${await arena.guardianOf(run)}/environ`);
+      expect(environment).toMatch(/^PATH=[^\0]*\0(PWD=[^\0]*\0)?(SHLVL=[^\0]*\0)?(_=[^\0]*\0)?$/);
+      puppet.exit(0);
+      await run.end();
+    });
+  });
+
+  describe('a guardian', () => {
+    test('#6 that cannot be replaced costs the command its life', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: [...longTiming, '--guardian=node'], ownBundle: true });
+      rmSync(join(arena.folder, 'bundle/dist/guardian-node.js'));
+      process.kill(await arena.guardianOf(run), 'SIGKILL');
+      await puppet.isOver('the command to be killed', 5000);
+      await run.end();
+      expect(arena.isFree()).toBe(true);
+    });
+
+    // It exits with 137 as if the command had died by itself, and says so.
+    test.fails('#6 that cannot be replaced makes leader-run exit with 125', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: [...longTiming, '--guardian=node'], ownBundle: true });
+      rmSync(join(arena.folder, 'bundle/dist/guardian-node.js'));
+      process.kill(await arena.guardianOf(run), 'SIGKILL');
+      await puppet.isOver('the command to be killed', 5000);
+      expect(await run.end()).toMatchObject({ status: 125 });
+    });
+
+    test('that is about its duty touches no command that starts after it', async ({ arena, expect, skip }) => {
+      const lacking = missing('setsid');
+      if (lacking !== undefined) return skip(lacking);
+      const clock = systemClock();
+      const cookie = newCookie();
+      const failed = vi.fn();
+      const guardian = await startGuardian({ choice: 'sh', cookie, clock, report: () => undefined, onFailure: failed });
+      for (let round = 0; round < 5; round += 1) {
+        const victim = arena.spawn(['setsid', 'sleep', '1000'], { env: { [cookie]: '1' } });
+        await arena.until(() => fieldsOf(victim.pid)[2] === String(victim.pid), 'a group of its own');
+        const pid = guardian.pid ?? 0;
+        guardian.watch(victim.pid);
+        await guardian.arm(later(clock.now(), 100));
+        await victim.ended;
+        // It still sweeps.
+        void guardian.disarm();
+        await guardian.ready();
+        const next = arena.spawn(['sleep', '1000'], { env: { [cookie]: '1' } });
+        await arena.until(() => !isAlive(pid), 'the end of the guardian that has killed');
+        expect(isAlive(next.pid)).toBe(true);
+        next.kill('SIGKILL');
+        await next.end();
+      }
+      await guardian.quit();
+      expect(failed).not.toHaveBeenCalled();
+    });
+
+    test('of --guardian=off is none: the log says so, and a killed leader-run leaves its command', async ({
+      arena,
+      expect,
+    }) => {
+      const { run, puppet } = await arena.lead({ options: [...longTiming, '--guardian=off'] });
+      expect(await run.event('started')).toMatchObject({
+        guardian: 'off',
+        message: expect.stringContaining('no guardian') as string,
+      });
+      run.kill('SIGKILL');
+      await run.end();
+      await puppet.ask('descriptors');
+      expect(puppet.got).toEqual([]);
+      puppet.exit(0);
+      await puppet.isOver();
+    });
+
+    test(
+      '#35 forks nothing and does not grow over 1000 renewals, and neither does leader-run',
+      { timeout: 120_000 },
+      async ({ arena, expect }) => {
+        const options = ['--lease-duration=10s', '--renew-deadline=5s', '--retry-period=5ms'];
+        const { run, puppet } = await arena.lead({ options, logLevel: 'info' });
+        const guardian = await arena.guardianOf(run);
+        const renewals = (): number => arena.versions().at(-1)?.number ?? 0;
+        // What is set up once has been set up by then.
+        await arena.until(() => renewals() > 200, '200 renewals', 60_000);
+        const before = footprint(guardian, run);
+        await arena.until(() => renewals() > 1200, '1000 more renewals', 60_000);
+        const after = footprint(guardian, run);
+        expect(after.guardianForks).toBe(before.guardianForks);
+        expect(after.leaderPipes).toBe(before.leaderPipes);
+        expect(after.guardianPipes).toBe(before.guardianPipes);
+        expect(after.guardianKilobytes - before.guardianKilobytes).toBeLessThan(256);
+        // Node's heap breathes; a leak of one record a renewal would show.
+        expect(after.leaderKilobytes - before.leaderKilobytes).toBeLessThan(30_000);
+        expect(descendantsOf(guardian)).toEqual([]);
+        puppet.exit(0);
+        await run.end();
+      },
+    );
+
+    test('#35 and leader-run leave the command no descriptor but 0, 1 and 2', async ({ arena, expect }) => {
+      const bare = arena.spawn(['sh', '-c', 'exec ls /proc/self/fd']);
+      const run = arena.run({ command: ['sh', '-c', 'exec ls /proc/self/fd'] });
+      await Promise.all([bare.end(), run.end(), bare.isAbandoned(), run.isAbandoned()]);
+      // Whatever this test's own process passes on by mistake is in both.
+      expect(run.stdout).toBe(bare.stdout);
+      const without = arena.run({ command: arena.puppet() });
+      const puppet = await arena.next();
+      const descriptors = Object.values(await puppet.ask<Record<string, string>>('descriptors'));
+      expect(descriptors.filter((link) => link.includes('uptime'))).toEqual([]);
+      puppet.exit(0);
+      await without.end();
+    });
+  });
+
+  describe.for(shells)("the guardian's text in $name", ({ name, shell }) => {
+    test('#9 does not extend a deadline that has passed, however soon it reads the line', async ({
+      arena,
+      expect,
+      skip,
+    }) => {
+      const lacking = missing(name, 'setsid');
+      if (lacking !== undefined) return skip(lacking);
+      const { guardian, victim } = await guardianAlone(arena, shell);
+      const deadline = bootCentiseconds() + 100;
+      guardian.process.stdin?.write(`D 1 ${deadline}\n`);
+      await guardian.says('A 1\n');
+      guardian.kill('SIGSTOP');
+      guardian.process.stdin?.write(`D 2 ${deadline + 100_000}\n`);
+      await arena.until(() => bootCentiseconds() > deadline, 'the deadline');
+      guardian.kill('SIGCONT');
+      expect(await victim.end()).toMatchObject({ signal: 'SIGKILL' });
+      expect(await guardian.end()).toMatchObject({ status: 9 });
+      expect(guardian.stdout).not.toContain('A 2');
+    });
+
+    test('#9 does not extend a deadline that passed in a suspend', async ({ arena, expect, skip }) => {
+      const lacking = missing(name, 'setsid') ?? notRoot();
+      if (lacking !== undefined) return skip(lacking);
+      const uptime = new Uptime(arena);
+      const { guardian, victim } = await guardianAlone(arena, [...uptime.through, ...shell]);
+      const deadline = Math.floor(uptime.seconds * 100) + 10_000;
+      guardian.process.stdin?.write(`D 1 ${deadline}\n`);
+      await guardian.says('A 1\n');
+      uptime.jump(200);
+      // Read before the slice ends, and by then too late.
+      guardian.process.stdin?.write(`D 2 ${deadline + 100_000}\n`);
+      expect(await victim.end()).toMatchObject({ signal: 'SIGKILL' });
+      expect(await guardian.end()).toMatchObject({ status: 9 });
+      expect(guardian.stdout).not.toContain('A 2');
+      uptime.close();
+    });
+
+    test('obeys a line that came in pieces, or at least the one sent after it', async ({ arena, expect, skip }) => {
+      const lacking = missing(name, 'setsid');
+      if (lacking !== undefined) return skip(lacking);
+      const { guardian, victim } = await guardianAlone(arena, shell);
+      const far = bootCentiseconds() + 100_000;
+      guardian.process.stdin?.write(`D 1 ${far}\n`);
+      await guardian.says('A 1\n');
+      for (const piece of ['D ', '2', ' ', String(far).slice(0, 3)]) {
+        guardian.process.stdin?.write(piece);
+        // So that a slice of 250 ms ends within the line.
+        await pause(200);
+      }
+      guardian.process.stdin?.write(`${String(far).slice(3)}\n`);
+      // busybox forgets what it has read when a slice ends; leader-run sends again what is not answered.
+      if (name === 'bash') await guardian.says('A 2\n');
+      guardian.process.stdin?.write(`D 3 ${far}\n`);
+      await guardian.says('A 3\n');
+      guardian.process.stdin?.write('X 4\n');
+      await guardian.says('A 4\n');
+      guardian.process.stdin?.end();
+      expect(await guardian.end()).toMatchObject({ status: 0 });
+      expect(isAlive(victim.pid)).toBe(true);
+    });
+  });
+});
+
+/** The guardian by itself, as leader-run starts it, and a command for it to watch. */
+async function guardianAlone(
+  arena: Arena,
+  shell: readonly string[],
+): Promise<{ guardian: Run; group: number; victim: Run }> {
+  const victim = arena.spawn(['setsid', 'sleep', '1000']);
+  const words = [...shell, '-c', guardianScript, 'leader-run-guardian', newCookie()];
+  // Taken for bash, it does not probe its `read -t`, for which a clock that the test makes tick may be too slow.
+  const guardian = arena.spawn(words, { stdio: 'pipe', env: { BASH_VERSION: 'assumed' } });
+  await guardian.says('R\n');
+  await arena.until(() => fieldsOf(victim.pid)[2] === String(victim.pid), 'a group of its own');
+  guardian.process.stdin?.write(`T ${victim.pid}\n`);
+  return { guardian, group: victim.pid, victim };
+}
+
+function bootCentiseconds(): number {
+  return Math.floor(Number.parseFloat(textOf('/proc/uptime')) * 100);
+}
+
+function footprint(
+  guardian: number,
+  run: Run,
+): Record<'guardianForks' | 'guardianKilobytes' | 'guardianPipes' | 'leaderKilobytes' | 'leaderPipes', number> {
+  const kilobytes = (pid: number): number => Number(/^VmRSS:\s*(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1]);
+  return {
+    // Page faults of children that it waited for (proc(5), cminflt): there is none without a child.
+    guardianForks: Number(fieldsOf(guardian)[8]),
+    guardianKilobytes: kilobytes(guardian),
+    leaderKilobytes: kilobytes(run.pid),
+    // Files come and go with each renewal, and with each look at the clock.
+    guardianPipes: descriptorsOf(guardian).filter((link) => !link.startsWith('/')).length,
+    leaderPipes: descriptorsOf(run.pid).filter((link) => !link.startsWith('/')).length,
+  };
+}

@@ -1,0 +1,220 @@
+// Signals: a request to stop, a message for the command, or nothing at all; each reaches the command exactly once, and
+// none stops leader-run itself. The puppets count what reaches them.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe } from 'vitest';
+import { isAlive, longTiming, short, shortTiming, stateOf, test, textOf } from '../helpers/run-cli.ts';
+
+/** A bit for each signal that the process listens to (proc(5), SigCgt). */
+function listensTo(pid: number, number: number): boolean {
+  const mask = /^SigCgt:\s*(\w+)$/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? '0';
+  return (BigInt(`0x${mask}`) >> BigInt(number - 1)) % 2n === 1n;
+}
+
+describe.concurrent('leader-run gets', () => {
+  describe('a request to stop', () => {
+    test('#13 lets the command take longer than the renew deadline, and releases after it', async ({
+      arena,
+      expect,
+    }) => {
+      const { run, puppet } = await arena.lead();
+      run.kill('SIGTERM');
+      await puppet.hears('SIGTERM');
+      const askedAt = Date.now();
+      await arena.until(
+        () => arena.renewedAt() > askedAt + short.renewDeadlineMs + 500,
+        'renewals while the command drains',
+      );
+      expect(puppet.isGone).toBe(false);
+      const before = arena.versions().length;
+      puppet.exit(7);
+      const { status } = await run.end();
+      expect(status).toBe(7);
+      expect(puppet.got.filter((signal) => signal === 'SIGTERM')).toHaveLength(1);
+      // The release is the last write, and the holder kept its name until then.
+      const after = arena
+        .versions()
+        .slice(before - 1)
+        .map(({ record }) => record.holderIdentity);
+      expect(after.pop()).toBe('');
+      expect(after).not.toContain('');
+    });
+
+    test('#14 kills the group when the grace is over, and releases only then', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: [...shortTiming, '--stop-grace=1s'] });
+      puppet.spawn('kid', 'member');
+      const kid = await arena.next('kid');
+      const standby = arena.run({ command: arena.puppet('bob') });
+      await standby.event('standing-by');
+      run.kill('SIGTERM');
+      await kid.hears('SIGTERM');
+      const bob = await arena.next('bob');
+      expect([puppet.isGone, kid.isGone]).toEqual([true, true]);
+      expect(await run.end()).toMatchObject({ status: 137, signal: null });
+      expect(
+        run.events
+          .map(({ event }) => event)
+          .filter((kind) => ['signalled', 'command-ended', 'released'].includes(kind)),
+      ).toEqual(['signalled', 'signalled', 'command-ended', 'released']);
+      bob.exit(0);
+      expect(await standby.end()).toMatchObject({ status: 0 });
+    });
+
+    test('#15 ends a standby at once, and its command never starts', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: longTiming });
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) {
+        const standby = arena.run({ command: arena.puppet('bob'), options: longTiming });
+        await standby.event('standing-by');
+        standby.kill(signal);
+        expect(await standby.end()).toMatchObject({ status: null, signal });
+        expect(standby.events.at(-1)).toMatchObject({ event: 'exit', reason: `stopped by ${signal}; no command ran` });
+        await standby.isAbandoned();
+      }
+      expect(arena.stage.seen.map(({ name }) => name)).toEqual(['alice']);
+      expect(puppet.got).toEqual([]);
+      puppet.exit(0);
+      await run.end();
+    });
+
+    test(
+      '#15 leaves the lock free whenever it comes, and nothing running',
+      { timeout: 120_000 },
+      async ({ arena, expect }) => {
+        const moments = Array.from({ length: 60 }, () => Math.random() * 300);
+        const ask = async (afterMs: number, index: number): Promise<void> => {
+          const lock = `lock-${index}`;
+          const run = arena.run({ command: ['sh', '-c', 'exec sleep 1000'], lock, options: longTiming });
+          await pause(afterMs);
+          run.kill('SIGTERM');
+          const { status, signal } = await run.end();
+          await run.isAbandoned();
+          const free = arena.isFree(lock);
+          expect({ status, signal, free }, `${afterMs} ms after the start:\n${run.stderr}`).toEqual({
+            status: null,
+            signal: 'SIGTERM',
+            free: true,
+          });
+        };
+        for (let first = 0; first < moments.length; first += 3) {
+          await Promise.all(moments.slice(first, first + 3).map((ms, index) => ask(ms, first + index)));
+        }
+      },
+    );
+
+    test('#15 at the instant of the election either stops the command or never starts it', async ({
+      arena,
+      expect,
+    }) => {
+      for (const event of ['taking', 'elected', 'command-started']) {
+        const run = arena.run({ command: ['sh', '-c', 'exec sleep 1000'], lock: event, options: longTiming });
+        await run.event(event);
+        run.kill('SIGTERM');
+        expect(await run.end()).toMatchObject({ status: null, signal: 'SIGTERM' });
+        await run.isAbandoned();
+        expect(arena.isFree(event)).toBe(true);
+      }
+    });
+
+    test('#15 between the election and the start keeps the command from starting', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: longTiming });
+      const standby = arena.run({ command: arena.puppet('bob'), options: longTiming });
+      await standby.event('standing-by');
+      // The start waits for its guardian, which is replaced only after a second.
+      process.kill(await arena.guardianOf(standby), 'SIGSTOP');
+      puppet.exit(0);
+      await standby.event('elected');
+      standby.kill('SIGTERM');
+      expect(await standby.end()).toMatchObject({ status: null, signal: 'SIGTERM' });
+      await standby.isAbandoned();
+      expect(standby.events.map(({ event }) => event)).not.toContain('command-started');
+      expect(arena.isFree()).toBe(true);
+      await run.end();
+    });
+
+    test('is passed on again when it is repeated without a terminal', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: longTiming });
+      run.kill('SIGTERM');
+      await puppet.hears('SIGTERM');
+      run.kill('SIGTERM');
+      await puppet.hears('SIGTERM', 2);
+      run.kill('SIGINT');
+      await puppet.hears('SIGINT');
+      puppet.exit(0);
+      expect(await run.end()).toMatchObject({ status: 0 });
+    });
+
+    test('sends the signal of --stop-signal in place of SIGTERM, and Ctrl-C as it is', async ({ arena, expect }) => {
+      const first = await arena.lead({ options: [...longTiming, '--stop-signal=SIGUSR1'] });
+      first.run.kill('SIGTERM');
+      await first.puppet.hears('SIGUSR1');
+      expect(first.puppet.got).not.toContain('SIGTERM');
+      first.puppet.exit(0);
+      await first.run.end();
+
+      const second = await arena.lead({ options: [...longTiming, '--stop-signal=SIGUSR1'] });
+      second.run.kill('SIGINT');
+      await second.puppet.hears('SIGINT');
+      expect(second.puppet.got).not.toContain('SIGUSR1');
+      second.puppet.exit(0);
+      await second.run.end();
+    });
+  });
+
+  describe('any other signal', () => {
+    test('#24 reaches the command and its kid exactly once', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: longTiming });
+      puppet.spawn('kid', 'member');
+      const kid = await arena.next('kid');
+      const signals = ['SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT', 'SIGALRM'] as const;
+      for (const signal of signals) {
+        run.kill(signal);
+        await Promise.all([puppet.hears(signal), kid.hears(signal)]);
+      }
+      // A fence: what was sent twice would have come before it.
+      await Promise.all([puppet.ask('descriptors'), kid.ask('descriptors')]);
+      expect(puppet.got).toEqual(signals);
+      expect(kid.got).toEqual(signals);
+      puppet.exit(0);
+      kid.exit(0);
+      expect(await run.end()).toMatchObject({ status: 0 });
+    });
+
+    test('#25 opens no debugger, from the moment that leader-run listens', async ({ arena, expect }) => {
+      const { run: leader, puppet } = await arena.lead({ options: longTiming });
+      const standby = arena.run({ options: longTiming });
+      const usr2 = 12;
+      await arena.until(() => listensTo(standby.pid, usr2), 'leader-run to listen');
+      standby.kill('SIGUSR1');
+      await standby.event('standing-by');
+      standby.kill('SIGUSR1');
+      leader.kill('SIGUSR1');
+      await puppet.hears('SIGUSR1');
+      puppet.exit(0);
+      const next = await arena.next();
+      next.exit(0);
+      await Promise.all([leader.end(), standby.end()]);
+      expect(leader.stderr + standby.stderr).not.toContain('Debugger');
+    });
+
+    test('stops no leader-run: SIGTSTP, SIGTTIN, SIGTTOU and SIGPIPE are told once and ignored', async ({
+      arena,
+      expect,
+    }) => {
+      const { run, puppet } = await arena.lead();
+      const signals = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGPIPE'] as const;
+      for (const signal of signals) {
+        run.kill(signal);
+        await run.event('ignored-signal', (event) => event['signal'] === signal);
+        run.kill(signal);
+      }
+      const before = arena.renewedAt();
+      await arena.until(() => arena.renewedAt() > before, 'a renewal');
+      expect(stateOf(run.pid)).not.toBe('T');
+      expect(isAlive(puppet.pid)).toBe(true);
+      expect(run.events.filter(({ event }) => event === 'ignored-signal').map(({ signal }) => signal)).toEqual(signals);
+      expect(puppet.got).toEqual([]);
+      puppet.exit(0);
+      await run.end();
+    });
+  });
+});

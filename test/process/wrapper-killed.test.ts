@@ -1,0 +1,147 @@
+// What becomes of the command when leader-run itself is killed, stopped, stuck or crashes: it never outlives the lease.
+// leader-run gets the fault, and the puppets' sockets tell when the kernel has ended them.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe } from 'vitest';
+import { longTiming, short, test } from '../helpers/run-cli.ts';
+
+const faults = fileURLToPath(new URL('../helpers/faults.mjs', import.meta.url));
+const withFault = (fault: string, ...more: string[]): Record<string, string> => ({
+  NODE_OPTIONS: [`--import=${faults}`, ...more].join(' '),
+  LEADER_RUN_TEST_FAULT: fault,
+});
+
+/** Two signals that come at once may be handled in either order. */
+const told = ['SIGCONT', 'SIGTERM'];
+
+describe.concurrent('faults of leader-run', () => {
+  describe('a leader-run that is gone', () => {
+    test('#1 takes the whole group with it when it is killed, long before the lease ends', async ({
+      arena,
+      expect,
+    }) => {
+      const { run, puppet } = await arena.lead({ options: longTiming });
+      puppet.spawn('kid', 'member');
+      const kid = await arena.next('kid');
+      run.kill('SIGKILL');
+      await Promise.all([puppet.isOver(), kid.isOver(), run.isAbandoned()]);
+      expect(puppet.got.sort()).toEqual(told);
+      expect(kid.got.sort()).toEqual(told);
+      expect(run.stderr).toContain('leader-run guardian: leader-run is gone; the command was killed');
+    });
+
+    test('#1 leaves the command a moment after SIGTERM to end by itself', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: longTiming });
+      const left = puppet.hears('SIGTERM').then(() => {
+        puppet.exit(0);
+      });
+      run.kill('SIGKILL');
+      await left;
+      await run.isAbandoned();
+      expect(puppet.isGone).toBe(true);
+    });
+
+    test.for([
+      { name: 'throws', env: withFault('throw') },
+      { name: 'aborts', env: withFault('abort') },
+      { name: 'runs out of memory', env: withFault('run out of memory', '--max-old-space-size=64') },
+    ])('#5 takes the command with it when it $name', async ({ env }, { arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: longTiming, env });
+      run.kill('SIGPWR');
+      await Promise.all([puppet.isOver(), run.isAbandoned()]);
+      const { status, signal } = await run.end();
+      expect({ status, signal }).not.toEqual({ status: 0, signal: null });
+      expect(puppet.got.sort()).toEqual(told);
+    });
+  });
+
+  describe('a leader-run that does nothing any more', () => {
+    test('#2 loses its command to the guardian before the lease ends when it is stopped', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead();
+      puppet.spawn('kid', 'member');
+      const kid = await arena.next('kid');
+      run.kill('SIGSTOP');
+      const goneAt = Math.max(await puppet.isOver(), await kid.isOver());
+      const renewedAt = arena.renewedAt();
+      expect(goneAt).toBeGreaterThan(renewedAt + short.renewDeadlineMs);
+      expect(goneAt).toBeLessThan(renewedAt + short.leaseMs);
+      expect(puppet.got).toEqual([]);
+      await run.warns('leader-run guardian: the lease is about to end and was not renewed; the command was killed');
+    });
+
+    test('#2 begins a new term with a new command once it is continued', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead();
+      run.kill('SIGSTOP');
+      await puppet.isOver();
+      run.kill('SIGCONT');
+      const second = await arena.next();
+      expect(second.pid).not.toBe(puppet.pid);
+      await run.event('elected', ({ transitions }) => transitions === 1);
+      const elections = run.events.filter(({ event }) => event === 'elected');
+      expect(elections.map(({ transitions }) => transitions)).toEqual([0, 1]);
+      const [first = 0, last = 0] = elections.map(({ token }) => Number(token));
+      expect(last).toBeGreaterThan(first);
+    });
+
+    test('#3 keeps its command when it is continued in time, three times over', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ options: ['--lease-duration=10s', '--retry-period=300ms'] });
+      for (let round = 1; round <= 3; round += 1) {
+        const before = arena.renewedAt();
+        run.kill('SIGSTOP');
+        // How long the fault lasts; the renew deadline is 6.7 s.
+        await pause(1200);
+        run.kill('SIGCONT');
+        await arena.until(() => arena.renewedAt() > before, 'a renewal after the stop');
+      }
+      await puppet.ask('descriptors');
+      // Passed on, as every SIGCONT is.
+      expect(puppet.got).not.toContain('SIGTERM');
+      expect(run.events.filter(({ event }) => event === 'command-started')).toHaveLength(1);
+      expect(run.events.filter(({ event }) => event === 'guardian-replaced')).toEqual([]);
+    });
+
+    test('#4 loses its command to the guardian before the lease ends when its event loop is blocked', async ({
+      arena,
+      expect,
+    }) => {
+      const { run, puppet } = await arena.lead({ env: withFault('block') });
+      run.kill('SIGPWR');
+      const goneAt = await puppet.isOver();
+      const renewedAt = arena.renewedAt();
+      expect(goneAt).toBeGreaterThan(renewedAt + short.renewDeadlineMs);
+      expect(goneAt).toBeLessThan(renewedAt + short.leaseMs);
+      expect(puppet.got).toEqual([]);
+    });
+  });
+
+  describe('a leader-run that is killed while it starts', () => {
+    test(
+      '#10 leaves neither command nor gate nor guardian, whenever it happens',
+      { timeout: 120_000 },
+      async ({ arena, expect }) => {
+        const stages = ['started', 'taking', 'elected', 'command-started'] as const;
+        const begun = performance.now();
+        const sample = await arena.lead({ lock: 'sample', options: longTiming });
+        // A start takes so long here and now: shots come at random until somewhat later.
+        const slowestMs = (performance.now() - begun) * 1.3;
+        const shots = [...stages, ...Array.from({ length: 56 }, () => Math.random() * slowestMs)];
+        const shoot = async (when: number | string, index: number): Promise<void> => {
+          const name = `shot-${index}`;
+          const run = arena.run({ command: arena.puppet(name), lock: name, options: longTiming });
+          await (typeof when === 'number' ? pause(when) : run.event(when));
+          run.kill('SIGKILL');
+          // Command, gate and guardian all hold its stderr: whoever survived would keep it open.
+          await run.isAbandoned();
+        };
+        for (let first = 0; first < shots.length; first += 3) {
+          await Promise.all(shots.slice(first, first + 3).map((when, index) => shoot(when, first + index)));
+        }
+        sample.run.kill('SIGKILL');
+        await sample.run.isAbandoned();
+        const alive = arena.stage.seen.filter(({ isGone }) => !isGone).map(({ name }) => name);
+        expect(alive, `shots: ${shots.join(' ')}`).toEqual([]);
+      },
+    );
+  });
+});
