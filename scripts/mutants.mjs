@@ -1,0 +1,153 @@
+// Applies each mutant of test/simulation/mutants/list.mjs to a copy of the tree and runs the suites that must notice.
+// Writes the table to docs/mutants.md; fails if one survives, if one no longer applies, or if the tree is not sound
+// before. `--only <part of a name>` runs some of them and changes their rows.
+// Invariant: the tree itself is only read, but for the table.
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { mutants } from '../test/simulation/mutants/list.mjs';
+
+const root = path.join(import.meta.dirname, '..');
+/** For one suite; one that takes longer has been made to hang. */
+const limitMs = 400_000;
+const parts = ['src', 'test', 'scripts', 'bin', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
+const table = path.join(root, 'docs/mutants.md');
+const at = process.argv.indexOf('--only');
+const only = at < 0 ? undefined : process.argv[at + 1];
+
+const copy = mkdtempSync(path.join(tmpdir(), 'leader-run-mutants-'));
+process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
+for (const part of parts) cpSync(path.join(root, part), path.join(copy, part), { recursive: true });
+symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+
+const chosen = mutants.filter(({ name }) => only === undefined || name.includes(only));
+const rows = [];
+const suites = new Map(chosen.flatMap((mutant) => mutant.suites).map((suite) => [JSON.stringify(suite), suite]));
+for (const suite of suites.values()) {
+  // Real processes may be late for reasons that say nothing; a tree that fails twice is not sound.
+  const found = run(suite) && run(suite);
+  if (found !== undefined) throw new Error(`the tree is not sound before any mutant: ${titleOf(suite)}: ${found}`);
+  console.log(`sound: ${titleOf(suite)}`);
+}
+for (const mutant of chosen) {
+  const row = tryMutant(mutant);
+  rows.push(row);
+  // At once: a machine may run out of something before the end.
+  writeTable(merged());
+  console.log(
+    `${row.killer === undefined ? 'SURVIVED' : 'killed  '} ${mutant.name}${row.killer === undefined ? '' : `: ${row.killer}: ${row.how}`}`,
+  );
+}
+const survivors = rows.filter(({ killer }) => killer === undefined);
+console.log(`${rows.length - survivors.length} of ${rows.length} killed`);
+process.exitCode = survivors.length === 0 ? 0 : 1;
+
+function tryMutant({ name, file, find, replace, suites: asked }) {
+  const target = path.join(copy, file);
+  const text = readFileSync(target, 'utf8');
+  const times = text.split(find).length - 1;
+  if (times !== 1) return { name, file, killer: undefined, how: `its text occurs ${times} times` };
+  writeFileSync(
+    target,
+    text.replace(find, () => replace),
+  );
+  try {
+    for (const suite of asked) {
+      const how = run(suite);
+      if (how !== undefined) return { name, file, killer: titleOf(suite), how };
+    }
+    return { name, file, killer: undefined, how: 'nobody noticed' };
+  } finally {
+    writeFileSync(target, text);
+  }
+}
+
+/** What failed, or undefined. */
+function run({ kind, files = [] }) {
+  switch (kind) {
+    case 'simulation':
+      return outcome(
+        ['node', 'scripts/soak.mjs', '--from', '0', '--seeds', '4000', '--minutes', '5'],
+        /^seed \d+ \(\w+\): .*/m,
+      );
+    case 'search':
+      return vitest('simulation', ['test/simulation/search']);
+    case 'unit':
+      return vitest('unit', files);
+    default: {
+      const built = outcome(['node', 'scripts/build.mjs'], /.*error.*/i);
+      return built ?? vitest('process', files);
+    }
+  }
+}
+
+function vitest(project, files) {
+  const command = ['npx', 'vitest', 'run', '--project', project, '--bail', '1', '--reporter', 'default', ...files];
+  return outcome(command, /^.*FAIL.*$/m, { LEADER_RUN_STATES: '250000', NO_COLOR: '1' });
+}
+
+function outcome([command, ...args], telling, more = {}) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: copy,
+    encoding: 'utf8',
+    timeout: limitMs,
+    killSignal: 'SIGKILL',
+    maxBuffer: 1e8,
+    env: { ...process.env, ...more },
+  });
+  if (status === 0) return undefined;
+  if (status === null) return 'it does not end';
+  const line = telling.exec(`${stdout}\n${stderr}`)?.[0] ?? `status ${status}`;
+  return line
+    .replace(/\s+/g, ' ')
+    .replace(/^.*FAIL\s+/, '')
+    .trim()
+    .slice(0, 140);
+}
+
+function titleOf({ kind, files = [] }) {
+  return files.length === 0 ? kind : `${kind} (${files.map((file) => path.basename(file, '.test.ts')).join(', ')})`;
+}
+
+/** The rows of the last whole run, with the new ones in their place. */
+function merged() {
+  const kept = existsSync(table)
+    ? readFileSync(table, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('| '))
+    : [];
+  return mutants.flatMap(({ name, file }) => {
+    const row = rows.find((each) => each.name === name);
+    const line = kept.find((each) => each.startsWith(`| ${cell(name)} |`));
+    return row ? [row] : line ? [{ name, file, line, killer: line.includes('**survives**') ? undefined : '' }] : [];
+  });
+}
+
+function cell(text) {
+  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+}
+
+function writeTable(all) {
+  const killed = all.filter(({ killer }) => killer !== undefined).length;
+  const rowOf = ({ name, file, killer, how, line }) => {
+    return line ?? `| ${cell(name)} | ${file} | ${killer ?? '**survives**'} | ${cell(how)} |`;
+  };
+  const lines = [
+    '# Mutants',
+    '',
+    'Each is a one-line break of the program (`test/simulation/mutants/list.mjs`), applied to a copy of the tree by',
+    '`npm run mutants`. `simulation` plays up to 4,000 seeds and stops at the first broken promise, `search` is the',
+    'exhaustive search, the others are test suites. Numbers in brackets are those of the research that named the fault.',
+    '',
+    `${killed} of ${all.length} are killed.`,
+    '',
+    '| mutant | file | killed by | how |',
+    '| --- | --- | --- | --- |',
+    ...all.map(rowOf),
+    '',
+  ];
+  mkdirSync(path.dirname(table), { recursive: true });
+  writeFileSync(table, lines.join('\n'));
+}

@@ -1,0 +1,63 @@
+// One-line breaks that the suites must notice, each a search text that occurs exactly once in its file, and what takes
+// its place. Decides which suites are asked, in order; those of src/elector are left to the simulator and the search.
+// The numbers in brackets are those of research/reliability.md section 3.
+// Invariant: `npm run mutants` says which suite killed each; one that survives fails it.
+
+const simulator = [{ kind: 'simulation' }, { kind: 'search' }];
+const unit = (...files) => ({ kind: 'unit', files });
+const processes = (...files) => ({ kind: 'process', files });
+
+/**
+ * @typedef {{ kind: string, files?: string[] }} Suite
+ * @type {{ name: string, file: string, find: string, replace: string, suites: Suite[] }[]}
+ */
+export const mutants = [
+  // The elector.
+  { name: '[1] a renewal counts from its answer', file: 'src/elector/core.ts', find: 'const { number, record, sentAt } = write;', replace: 'const { number, record } = write;\n  const sentAt = now;', suites: simulator },
+  { name: '[2] a candidate counts from its last look before the change', file: 'src/elector/observation.ts', find: 'return { sighting, since: now, lastSeen: now, own: false, waitMs, spreadMs };', replace: 'return { sighting, since: before?.lastSeen ?? now, lastSeen: now, own: false, waitMs, spreadMs };', suites: simulator },
+  { name: 'a holder that resigns lets go of its term while its command drains', file: 'src/elector/plan.ts', find: "s.want === 'leave' && !s.occupied", replace: "s.want === 'leave'", suites: simulator },
+  { name: '[5] a late answer to the taking write begins a term', file: 'src/elector/core.ts', find: '+ startAllowanceMs >= timing.renewDeadlineMs / 2', replace: '+ startAllowanceMs >= Infinity', suites: simulator },
+  { name: '[6] a read that shows our record renews the term', file: 'src/elector/core.ts', find: 'return set(turn, { stored, observation, mustRead: false });', replace: 'set(turn, { stored, observation, mustRead: false });\n    return extend(turn, turn.now);', suites: simulator },
+  { name: '[7] the margin leaves no second for a late SIGKILL', file: 'src/elector/timing.ts', find: 'return 1000 + leaseDurationMs / 20;', replace: 'return leaseDurationMs / 20;', suites: simulator },
+  { name: '[7] the leash lasts as long as the lease', file: 'src/elector/timing.ts', find: 'const guardMs = leaseDurationMs - marginMs(leaseDurationMs);', replace: 'const guardMs = leaseDurationMs;', suites: simulator },
+  { name: '[8] a lock that vanished is made again at once by a candidate', file: 'src/elector/observation.ts', find: 'return leaseMs(before.sighting, rules);', replace: 'return 0;', suites: simulator },
+  { name: '[9] a command starts under an object of any age', file: 'src/elector/core.ts', find: 'if (ageMs < newLockWaitMs) {', replace: 'if (ageMs < 0) {', suites: simulator },
+  { name: '[10] an unknown age is old enough', file: 'src/elector/core.ts', find: 'surelyElapsed(now, age.at) : 0;', replace: 'surelyElapsed(now, age.at) : Infinity;', suites: simulator },
+  { name: "[13] a candidate waits its own duration, not the record's", file: 'src/elector/observation.ts', find: 'return stated > 0 ? stated * 1000 : leaseDurationMs;', replace: 'return leaseDurationMs;', suites: simulator },
+  { name: "[14] a candidate counts from the record's renewTime", file: 'src/elector/observation.ts', find: 'const waitMs = waitFor(before, sighting, rules);', replace: "const late = sighting.kind === 'record' ? now.wall - Date.parse(sighting.record.renewTime) : 0;\n  const waitMs = Math.max(0, waitFor(before, sighting, rules) - (Number.isFinite(late) ? late : 0));", suites: simulator },
+  { name: '[15] a holder counts monotonic time alone', file: 'src/clock.ts', find: 'return now.mono >= by.mono || now.boot >= by.boot;', replace: 'return now.mono >= by.mono;', suites: simulator },
+  { name: '[19] the leash is extended by sending a renewal', file: 'src/elector/core.ts', find: '  if (request?.number === number) set(turn, { request: { ...request, sentAt } });', replace: '  if (request?.number === number) set(turn, { request: { ...request, sentAt } });\n  extend(turn, sentAt);', suites: simulator },
+  { name: '[21] a conflict ends the term', file: 'src/elector/core.ts', find: 'if (write) conflicted(turn, write);', replace: "if (turn.s.term) lose(turn, 'taken');\n      else if (write) conflicted(turn, write);", suites: simulator },
+  { name: '[22] a write that timed out is forgotten', file: 'src/elector/core.ts', find: 'if (write) set(turn, { mustRead: true });', replace: 'if (write) set(turn, { mustRead: true, pending: turn.s.pending.filter((each) => each !== write) });', suites: simulator },
+  { name: '[23] a record with our name is our write', file: 'src/elector/core.ts', find: 'return signature?.run === run && signature.number === write.number && sameRecord(record, write.record);', replace: 'return signature !== undefined && run !== \'\' && record.holderIdentity === write.record.holderIdentity;', suites: simulator },
+  { name: '[3, 24] the lock is released or taken again while the command of a lost term ends', file: 'src/elector/plan.ts', find: "if (s.occupied || s.want === 'nothing') return wait(undefined);", replace: "if (s.want === 'nothing') return wait(undefined);", suites: [{ kind: 'search' }] },
+  { name: '[24] a grant does not ask whether a command is alive', file: 'src/elector/core.ts', find: "if (s.want !== 'lead' || s.occupied) return;", replace: "if (s.want !== 'lead') return;", suites: [...simulator, unit('test/elector')] },
+  { name: '[25] a 403 ends the term', file: 'src/elector/core.ts', find: "  const timedOut = trouble.cause === 'timeout';", replace: "  if (term && isVerdict(trouble.cause)) return lose(turn, 'taken');\n  const timedOut = trouble.cause === 'timeout';", suites: simulator },
+  { name: '[26] a candidate trusts its watch alone', file: 'src/elector/plan.ts', find: 'if (s.watching) return later(lastSeen,', replace: 'if (s.watching) return later(lastSeen, 1e9 +', suites: [...simulator, unit('test/elector')] },
+  { name: '[27] failures are retried without a pause', file: 'src/elector/core.ts', find: 'const pause = later(now, Math.max(timedOut ? 0 : backOffMs, politeMs));', replace: 'const pause = later(now, timedOut ? 0 : Math.min(backOffMs, politeMs));', suites: simulator },
+  { name: '[28] a 200 counts whatever its body is', file: 'src/elector/core.ts', find: "return see(turn, answer.sighting, 'answer');", replace: "if (write && answer.sighting.kind !== 'absent') return acknowledge(turn, write, answer.sighting);\n      return see(turn, answer.sighting, 'answer');", suites: simulator },
+  { name: 'the event is looked at before what is due', file: 'src/elector/core.ts', find: '  expire(turn);\n  apply(turn, event);', replace: '  apply(turn, event);\n  expire(turn);', suites: simulator },
+  { name: 'another holder is seen and ignored', file: 'src/elector/core.ts', find: 'if (term) lose(turn, reason);', replace: 'if (term) return;', suites: simulator },
+  { name: 'old news of a watch is believed', file: 'src/elector/core.ts', find: "if ((order === 'older' || order === 'same') && (from === 'watch' || s.term ||", replace: "if ((order === 'older' || order === 'same') && (", suites: simulator },
+  { name: 'a read in flight when the watch told more is believed', file: 'src/elector/core.ts', find: "(overtaken && order === 'older')", replace: 'false', suites: [...simulator, unit('test/elector')] },
+  { name: 'waiting out a deletion asks without end', file: 'src/elector/core.ts', find: 'set(turn, { observation: { ...observation, lastSeen: turn.now } });\n  } else', replace: '// nothing\n  } else', suites: simulator },
+  { name: 'leaving with a doubtful write has no end', file: 'src/elector/plan.ts', find: "return { kind: 'read', limitMs, leaving: { by } };", replace: "return { kind: 'read', limitMs };", suites: [...simulator, unit('test/elector')] },
+  { name: 'the driver stamps no sending', file: 'src/elector/elector.ts', find: "this.#feed({ kind: 'sending', number });", replace: 'void number;', suites: [...simulator, unit('test/elector')] },
+  { name: 'the driver gives up on no request', file: 'src/elector/elector.ts', find: 'limitMs + overtimeMs', replace: 'limitMs + 1e9', suites: [...simulator, unit('test/elector')] },
+  // The story and the leash.
+  { name: '[3] the lock is given back before the rest of the command has ended', file: 'src/run.ts', find: 'const end = await child.stop(orderFor(why, story));', replace: 'void child.stop(orderFor(why, story));\n  const end = { status: 0, signal: undefined, alive: [] };', suites: simulator },
+  { name: '[17] the leash never says kill', file: 'src/child/leash.ts', find: "return 'kill';", replace: "return 'term';", suites: simulator },
+  { name: '[20] a leash that is due can be extended', file: 'src/child/leash.ts', find: "if (pull(leash, now) !== 'none') return leash;", replace: '', suites: [unit('test/child')] },
+  { name: 'a later order may lengthen the grace', file: 'src/child/leash.ts', find: 'leash.graceBy ? earliest(leash.graceBy, by) : by', replace: 'by', suites: [unit('test/child')] },
+  { name: 'renewals do not reach the command', file: 'src/run.ts', find: 'term.onLeash((leash) => void child.extend(leash));', replace: '', suites: simulator },
+  // The locks.
+  { name: '[4] the local store writes whatever is there', file: 'src/locks/local.ts', find: "if (!sameVersion(before, base)) return { kind: 'conflict' };", replace: '', suites: [unit('test/locks/local.test.ts'), processes('test/process/hand-over.test.ts')] },
+  { name: 'the local store does not look again after linking', file: 'src/locks/local.ts', find: "if (highest !== number) return { kind: 'conflict' };", replace: '', suites: [unit('test/locks/local.test.ts')] },
+  { name: '[12] a write carries no uid and version', file: 'src/locks/object.ts', find: 'const { managedFields: _, ...metadata }', replace: 'const { managedFields: _, uid: _uid, ...metadata }', suites: [unit('test/locks')] },
+  { name: 'a write whose answer is lost counts as refused', file: 'src/locks/answers.ts', find: "kind: reply.sent ? 'unknown' : 'refused'", replace: "kind: 'refused'", suites: [unit('test/locks')] },
+  { name: 'two renewals with equal times look the same', file: 'src/locks/record.ts', find: 'a?.number === b?.number', replace: 'true', suites: [unit('test/elector'), unit('test/locks')] },
+  // The command and its guardian.
+  { name: '[18] SIGKILL goes to one process', file: 'src/child/child.ts', find: "signalGroup(this.pid, 'SIGKILL');", replace: "process.kill(this.pid, 'SIGKILL');", suites: [processes('test/process/leftovers.test.ts', 'test/process/sweep.test.ts', 'test/process/loss.test.ts')] },
+  { name: 'the guardian does not notice that leader-run is gone', file: 'src/child/guardian-script.ts', find: '[ $status -gt 128 ] || [ $((now - begun)) -ge $((slice - 3)) ] || orphaned', replace: ':', suites: [processes('test/process/wrapper-killed.test.ts')] },
+  { name: '[20] the guardian obeys after its deadline', file: 'src/child/guardian-script.ts', find: "    [ $now -lt \"$deadline\" ] || finish 'the lease is about to end and was not renewed'", replace: '', suites: [processes('test/process/guardian.test.ts', 'test/process/loss.test.ts')] },
+];
