@@ -1,0 +1,134 @@
+// The rows of the fault matrix in which a server itself is killed, frozen or put back in time. On servers of their own,
+// one row after the other, since the next one wants them whole.
+// To check: L = 15 s where a restart must fit into the renew deadline; else the short timings. RBAC users throughout,
+// so that a restarted server's first 403s are met (row 14).
+import { cp, readFile, rm } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { short, type Stage, until } from '../../helpers/candidate.ts';
+import { startServers, type Servers } from '../../helpers/servers.ts';
+import { expectKept, playRow, type Played, printed, renewedAgain, type Row, startPair } from './table.ts';
+
+const table: Played[] = [];
+let servers: Servers;
+
+const patient = { timings: ['--lease-duration', '15s'] };
+
+/** Whoever leads has renewed after `at`; how long that took. */
+async function somebodyRenews({ lease }: Stage, at: number): Promise<number> {
+  return await until('a renewal', async () => {
+    const renewedAt = await lease.renewedAt().catch(() => Number.NaN);
+    return renewedAt > at && (await lease.spec())['holderIdentity'] !== '' ? renewedAt - at : undefined;
+  }, 60_000);
+}
+
+const rows: readonly Row[] = [
+  {
+    row: '13', fault: 'API server killed and restarted (L = 15 s)', expected: 'same command',
+    play: async (stage) => {
+      const pair = await startPair(stage, { alice: patient, bob: patient });
+      const at = Date.now();
+      await servers.apiserver.restart();
+      const recovered = await renewedAgain(pair.alice, 60_000);
+      await expectKept(stage, pair);
+
+      // Row 14: its first answers were 403s, and they have cost nobody the watch.
+      const from = pair.bob.lines.findIndex(({ event }) => event === 'watch-down');
+      await pair.bob.line('watch-up', { from, withinMs: 30_000 });
+      pair.alice.signal('SIGTERM');
+      const { startedAt } = await stage.stamps.started('bob');
+      const { lastSeen } = await stage.stamps.started('alice');
+      const note = `same command; afterwards a hand-over in ${startedAt - lastSeen} ms`;
+      return { recoverMs: recovered - at, note };
+    },
+  },
+  {
+    row: '15a', fault: 'etcd frozen for less than R', expected: 'same command',
+    play: async (stage) => {
+      const pair = await startPair(stage);
+      servers.etcd.stop();
+      try {
+        await pair.alice.line('trouble');
+      } finally {
+        servers.etcd.cont();
+      }
+      const at = Date.now();
+      const recovered = await renewedAgain(pair.alice);
+      await expectKept(stage, pair);
+      return { recoverMs: recovered - at };
+    },
+  },
+  {
+    row: '15b', fault: 'etcd frozen past L', expected: 'ended in time; somebody leads again',
+    play: async (stage) => {
+      const { alice } = await startPair(stage, { alice: { ignoreTerm: true } });
+      servers.etcd.stop();
+      let at: number;
+      try {
+        const { at: lostAt } = await alice.line('lost');
+        await until('the lease has run out', () => Date.now() > lostAt + short.leaseMs);
+      } finally {
+        servers.etcd.cont();
+        at = Date.now();
+      }
+      return { recoverMs: await somebodyRenews(stage, at) };
+    },
+  },
+  {
+    row: '15c', fault: 'etcd killed and restarted (L = 15 s)', expected: 'same command',
+    play: async (stage) => {
+      const pair = await startPair(stage, { alice: patient, bob: patient });
+      const at = Date.now();
+      await servers.etcd.restart();
+      const recovered = await renewedAgain(pair.alice, 60_000);
+      await expectKept(stage, pair);
+      return { recoverMs: recovered - at };
+    },
+  },
+  {
+    row: '16', fault: 'etcd rolled back to an older state (L = 8 s)', expected: 'one command at a time; leads again',
+    play: async (stage) => {
+      const eight = { timings: ['--lease-duration', '8s'] };
+      const pair = await startPair(stage, { alice: eight, bob: eight });
+      const data = await dataFolder();
+      const copy = `${data}-before`;
+      await servers.etcd.kill();
+      await cp(data, copy, { recursive: true });
+      await servers.etcd.restart();
+      await somebodyRenews(stage, Date.now());
+      await somebodyRenews(stage, Date.now());
+      const at = Date.now();
+      await Promise.all([servers.apiserver.kill(), servers.etcd.kill()]);
+      await rm(data, { recursive: true });
+      await cp(copy, data, { recursive: true });
+      await servers.etcd.restart();
+      await servers.apiserver.restart();
+      const recoverMs = await somebodyRenews(stage, at);
+      const alive = async () => (await stage.stamps.lives()).some(({ lastSeen }) => lastSeen > at + recoverMs);
+      await until('a command', alive, 40_000);
+      const kept = pair.alice.all('lost').length === 0;
+      return { recoverMs, note: `${kept ? 'same command' : 'a new term'}; one at a time` };
+    },
+  },
+];
+
+describe.skipIf(inject('servers') === null)('the fault matrix, servers', () => {
+  beforeAll(async () => {
+    servers = await startServers();
+  });
+  afterAll(async () => {
+    await servers.close();
+    console.log(printed(table));
+  });
+
+  test.for(rows)('row $row: $fault: $expected', async (row) => {
+    table.push(await playRow(servers, row));
+    expect(table.at(-1)?.worstOverlapMs).toBe(0);
+  });
+});
+
+async function dataFolder(): Promise<string> {
+  const args = (await readFile(`/proc/${servers.etcd.pid}/cmdline`, 'utf8')).split('\0');
+  const folder = args.find((arg) => arg.startsWith('--data-dir='))?.slice('--data-dir='.length);
+  if (folder === undefined) throw new Error('etcd was started without --data-dir');
+  return folder;
+}
