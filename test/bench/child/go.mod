@@ -1,0 +1,3 @@
+module leader-run/bench/child
+
+go 1.22

@@ -1,0 +1,135 @@
+// What README, DESIGN.md and the examples say about the program and about each other, held against the code: figures,
+// names, files. Runs nothing; test/process/examples.test.ts and test/cluster/examples.test.ts do.
+// To check: every expectation is read from the code or from another document, not repeated here.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { load, loadAll } from 'js-yaml';
+import { describe, expect, test } from 'vitest';
+import { termEnvironment } from '../src/child/environment.ts';
+import { completeTiming, leashFrom } from '../src/elector/timing.ts';
+import type { Event } from '../src/observe/events.ts';
+import { levelOf, sentence } from '../src/observe/sentences.ts';
+
+const root = path.join(import.meta.dirname, '..');
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+const readme = read('README.md');
+const { version } = JSON.parse(read('package.json')) as { version: string };
+
+/** The fenced blocks of README in one language. */
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, its, text = '']) => (its === language ? [text] : []));
+
+const documents = ['README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/proof.md'];
+
+describe.each(documents)('%s', (file) => {
+  test('links to files that exist', () => {
+    const links = [...read(file).matchAll(/\]\(([^)#]+)\)/g)].map(([, link = '']) => link);
+    const folder = path.join(root, path.dirname(file));
+    expect(links.filter((link) => !link.startsWith('https://') && !existsSync(path.join(folder, link)))).toEqual([]);
+  });
+
+  test('keeps to 120 columns outside of tables and samples', () => {
+    const prose = read(file).replace(/^```.*?^```$/gms, '').split('\n');
+    expect(prose.filter((line) => line.length > 120 && !/^(\||>? ?!\[)/.test(line))).toEqual([]);
+  });
+});
+
+describe('README', () => {
+  test('gives the test command that .ci/run runs', () => {
+    const command = 'npm ci && npm test';
+    expect(blocks('sh')).toContain(`${command}\n`);
+    expect(read('.ci/run')).toContain(`(${command})`);
+  });
+
+  test('installs the version that this is', () => {
+    expect(blocks('sh').join('')).toContain(`./leader-run-${version}.tgz`);
+  });
+
+  test('draws the instants of the default timing', () => {
+    const start = { mono: 0, boot: 0 };
+    const { termBy, killBy, guardBy } = leashFrom(start, completeTiming({ leaseDurationMs: 15_000 }));
+    const picture = blocks('').join('');
+    const scale = [0, 2000, termBy.mono, killBy.mono, guardBy.mono, 15_000].map((ms) => `${ms / 1000} s`);
+    expect(picture.split('\n')[0]?.trim().split(/ {2,}/)).toEqual(scale);
+    expect(picture.split('\n').length).toBeLessThanOrEqual(20);
+  });
+
+  test('asks for the rights that the example gives', () => {
+    const [rules] = blocks('yaml').map((text) => (load(text) as { rules: unknown }).rules);
+    const role = loadAll(read('examples/kubernetes/rbac.yaml')).find((it) => (it as { kind: string }).kind === 'Role');
+    expect(rules).toEqual((role as { rules: unknown }).rules);
+  });
+
+  test('has the line of the example crontab', () => {
+    expect(read('examples/cron/leader-run.crontab')).toContain(blocks('crontab').join(''));
+  });
+
+  test('names the variables that a command gets', () => {
+    const facts = { lock: '', identity: '', token: '', transitions: 0, lockUid: '' };
+    const named = [...readme.matchAll(/^\| `(LEADER_RUN_\w+)` \|/gm)].map(([, name]) => name);
+    expect(named.sort()).toEqual(Object.keys(termEnvironment(facts)).sort());
+  });
+
+  test('shows log lines as they are written', () => {
+    const lines = blocks('json').join('').trim().split('\n');
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) {
+      const { time: _, level, event: kind, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+      const event = { kind, ...fields } as unknown as Event;
+      expect([level, message]).toEqual([levelOf(event), sentence(event)]);
+    }
+  });
+
+  test('shows a picture of this version that has an end', () => {
+    const picture = read('docs/hand-over.svg');
+    expect(picture).toMatch(/^<svg [^]*elected, [^]*elected, [^]*<\/svg>\n$/);
+  });
+});
+
+describe('DESIGN.md', () => {
+  const design = read('DESIGN.md');
+  const cases = [...design.matchAll(/^\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \|$/gm)];
+
+  test('is no longer than 300 lines', () => {
+    expect(design.split('\n').length).toBeLessThanOrEqual(300);
+  });
+
+  test('tells of each known case what is done', () => {
+    expect(cases.map(([, number]) => Number(number))).toEqual(Array.from({ length: 47 }, (_, i) => i + 1));
+  });
+
+  test('names tests that exist, by the words of their titles', () => {
+    const strays = cases.flatMap(([, number = '', tested = '']) =>
+      tested.split('; ').filter((reference) => !isTest(reference)).map((reference) => `${number}: ${reference}`),
+    );
+    expect(strays).toEqual([]);
+  });
+});
+
+describe('the Dockerfile', () => {
+  const lines = read('examples/docker/Dockerfile').replaceAll('\\\n', '').split('\n');
+  const copies = lines.flatMap((line) => /^COPY (?!--from)(.*) \S+$/.exec(line)?.[1]?.split(' ') ?? []);
+
+  test('copies files that exist', () => {
+    expect(copies).toContain('src');
+    expect(copies.filter((file) => !existsSync(path.join(root, file)))).toEqual([]);
+  });
+
+  test('starts an init, leader-run and a command that it has installed', () => {
+    const text = lines.join('\n');
+    const words = (name: string): string[] => JSON.parse(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1] ?? '[]') as string[];
+    expect(words('ENTRYPOINT')).toEqual(['tini', '--', 'leader-run']);
+    const [command = ''] = words('CMD').slice(words('CMD').indexOf('--') + 1);
+    expect(text).toMatch(/^RUN .*apt-get install .*\btini\b/m);
+    expect(text).toMatch(/^RUN ln -s \S+\/bin\/leader-run\.js \/usr\/local\/bin\/leader-run$/m);
+    expect(text).toMatch(new RegExp(`^COPY \\S+/${command} /usr/local/bin/$`, 'm'));
+  });
+});
+
+/** `locks/kube: words of a title`, or `-` with a reason. */
+function isTest(reference: string): boolean {
+  const [, file, words = ''] = /^([\w-]+\/[\w-]+)(?:: (.*))?$/.exec(reference) ?? [];
+  if (file === undefined) return /^-( |$)/.test(reference);
+  const test = path.join('test', `${file}.test.ts`);
+  return existsSync(path.join(root, test)) && read(test).includes(words);
+}
