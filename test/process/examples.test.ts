@@ -83,7 +83,9 @@ describe.concurrent('the example', () => {
     first.kill('SIGTERM');
     expect(await first.end()).toMatchObject({ status: 0 });
     expect(first.stderr).toBe('');
-    expect(arena.record('reports')).toMatchObject({ leaseDurationSeconds: expect.toBeOneOf([58, 59, 60]) as number });
+    const left = arena.record('reports')?.leaseDurationSeconds ?? 0;
+    expect(left).toBeGreaterThan(30);
+    expect(left).toBeLessThanOrEqual(60);
   });
 
   test('systemd unit is one that systemd takes', ({ arena, expect, skip }) => {

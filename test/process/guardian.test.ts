@@ -52,7 +52,8 @@ describe.concurrent('leader-run has', () => {
       const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
       run.kill('SIGSTOP');
       const goneAt = await puppet.isOver();
-      expect(goneAt).toBeGreaterThan(arena.renewedAt() + short.renewDeadlineMs);
+      // Not before it had to: it may have heard of one renewal less than the store.
+      expect(goneAt).toBeGreaterThan(arena.renewedAt() + short.renewDeadlineMs / 2);
       expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
     });
 
@@ -123,7 +124,7 @@ describe.concurrent('leader-run has', () => {
       await arena.until(() => Date.now() > renewedAt + short.leaseMs, 'the lease to end');
       await puppet.ask('descriptors');
       process.kill(guardian, 'SIGCONT');
-      await puppet.isOver('the command to be killed by the continued guardian', 5000);
+      await puppet.isOver('the command to be killed by the continued guardian');
       expect(stateOf(run.pid)).toBe('T');
     });
 
@@ -168,7 +169,7 @@ describe.concurrent('leader-run has', () => {
       const { run, puppet } = await arena.lead({ options: [...longTiming, '--guardian=node'], ownBundle: true });
       rmSync(join(arena.folder, 'bundle/dist/guardian-node.js'));
       process.kill(await arena.guardianOf(run), 'SIGKILL');
-      await puppet.isOver('the command to be killed', 5000);
+      await puppet.isOver('the command to be killed');
       await run.end();
       expect(arena.isFree()).toBe(true);
     });
@@ -228,16 +229,16 @@ describe.concurrent('leader-run has', () => {
 
     test(
       '#35 forks nothing and does not grow over 1000 renewals, and neither does leader-run',
-      { timeout: 120_000 },
+      { timeout: 300_000 },
       async ({ arena, expect }) => {
         const options = ['--lease-duration=10s', '--renew-deadline=5s', '--retry-period=5ms'];
         const { run, puppet } = await arena.lead({ options, logLevel: 'info' });
         const guardian = await arena.guardianOf(run);
         const renewals = (): number => arena.versions().at(-1)?.number ?? 0;
         // What is set up once has been set up by then.
-        await arena.until(() => renewals() > 200, '200 renewals', 60_000);
+        await arena.until(() => renewals() > 200, '200 renewals', 120_000);
         const before = footprint(guardian, run);
-        await arena.until(() => renewals() > 1200, '1000 more renewals', 60_000);
+        await arena.until(() => renewals() > 1200, '1000 more renewals', 150_000);
         const after = footprint(guardian, run);
         expect(after.guardianForks).toBe(before.guardianForks);
         expect(after.leaderPipes).toBe(before.leaderPipes);

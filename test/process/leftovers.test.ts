@@ -73,13 +73,15 @@ describe.concurrent('leader-run meets', () => {
     test('is gone before the lock is free when the command ends', async ({ arena, expect, skip }) => {
       const lacking = missing(...needs);
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--hold-for=1s'] });
+      const { run, puppet } = await arena.lead({ options: [...longTiming, '--hold-for=30s'] });
       puppet.spawn('kid', how);
       const kid = await arena.next('kid');
       puppet.exit(0);
       await kid.hears('SIGTERM');
       await kid.isOver();
       expect(arena.isFree()).toBe(false);
+      await run.event('holding');
+      run.kill('SIGTERM');
       expect(await run.end()).toMatchObject({ status: 0 });
     });
 

@@ -54,12 +54,14 @@ describe.concurrent('leader-run', () => {
   describe('as process 1', () => {
     test('#19 leader-run kills what shed all its marks before the lock is free', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--hold-for=1s'], through: namespace });
+      const { run, puppet } = await arena.lead({ options: [...longTiming, '--hold-for=30s'], through: namespace });
       puppet.spawn('kid', 'nameless orphan');
       const kid = await arena.next('kid');
       puppet.exit(7);
       await kid.isOver();
       expect(arena.isFree()).toBe(false);
+      await run.event('holding');
+      process.kill(firstOf(run), 'SIGTERM');
       expect(await run.end()).toMatchObject({ status: 7 });
       expect(run.events.map(({ event }) => event)).toContain('pid-1');
       await run.isAbandoned();
