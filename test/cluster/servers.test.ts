@@ -8,6 +8,7 @@ import { startFaultProxy, type FaultProxy } from '../helpers/fault-proxy.ts';
 import { connect, type KubeObject, type ServersClient, type WatchEvent } from '../helpers/servers-client.ts';
 
 const servers = inject('servers');
+const patient = { interval: 1, timeout: 10_000 };
 
 describe.skipIf(servers === null)('the store', () => {
   let client: ServersClient;
@@ -113,16 +114,16 @@ describe.skipIf(servers === null)('the fault proxy', () => {
   test('delivers a held answer when the partition heals', async () => {
     proxy.hold('down');
     const answer = version();
-    await vi.waitUntil(() => proxy.held('down') > 0, { interval: 1 });
+    await vi.waitUntil(() => proxy.held('down') > 0, patient);
     await proxy.pass();
     expect(await answer).toBe(200);
     expect(proxy.connections()).toBe(1);
   });
 
   test.each(['up', 'down'] as const)('delays what goes %s and delivers it', async (direction) => {
-    proxy.delay(20, direction);
+    proxy.delay(500, direction);
     const answer = version();
-    await vi.waitUntil(() => proxy.held(direction) > 0, { interval: 1 });
+    await vi.waitUntil(() => proxy.held(direction) > 0, patient);
     expect(proxy.held(direction === 'up' ? 'down' : 'up')).toBe(0);
     expect(await answer).toBe(200);
   });

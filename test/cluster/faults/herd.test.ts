@@ -17,13 +17,13 @@ describe.skipIf(servers === null)('a herd', () => {
     client.disconnect();
   });
 
-  test('of fifty candidates has one command at a time, and does not overrun the server', async () => {
+  test('of fifty candidates has one command at a time, and does not overrun the server', { timeout: 300_000 }, async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const herd = await Promise.all(
         Array.from({ length: herdSize }, (_, index) => start(`c${index}`, { timings: ['--lease-duration', '15s'] })),
       );
       const settled = (each: Candidate) => ['elected', 'standing-by'].some((event) => each.all(event).length > 0);
-      await until('all have found their place', () => herd.every(settled), 60_000);
+      await until('all have found their place', () => herd.every(settled), 120_000);
       const holder = String((await lease.spec())['holderIdentity']);
       await stamps.started(holder);
       const leader = herd.find(({ name }) => name === holder);

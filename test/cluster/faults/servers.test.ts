@@ -42,9 +42,9 @@ const rows: readonly Row[] = [
     },
   },
   {
-    row: '15a', fault: 'etcd frozen for less than R', expected: 'same command',
+    row: '15a', fault: 'etcd frozen for less than R (L = 15 s)', expected: 'same command',
     play: async (stage) => {
-      const pair = await startPair(stage);
+      const pair = await startPair(stage, { alice: patient, bob: patient });
       servers.etcd.stop();
       try {
         await pair.alice.line('trouble');
