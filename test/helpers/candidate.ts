@@ -73,6 +73,10 @@ export interface StartOptions extends CommandOptions {
   /** Instead of one made for the user. */
   readonly kubeconfig?: string;
   readonly lock?: string;
+  /** A folder of `--local` instead of the cluster. */
+  readonly local?: string;
+  /** Put in front: `unshare ...`, `sh -c ...`; it must become leader-run, so that signals reach that. */
+  readonly through?: readonly string[];
   /** Instead of a stamped command. */
   readonly command?: readonly string[];
   readonly identity?: string;
@@ -171,10 +175,11 @@ async function openStage(client: ServersClient, { rules = [leaseRule] }: StageOp
     report: () => candidates.map((candidate) => `--- ${candidate.name}\n${candidate.text()}`).join('\n'),
     async start(name, options = {}) {
       const { flags = [], timings = shortTimings, lock = `${namespace}/${lockName}`, identity = name, env } = options;
-      const { command = stamps.command(name, options) } = options;
-      const config = await configOf(name, options);
-      const set = ['--lock', lock, '--kubeconfig', config, '--identity', identity, '--log-format', 'json', '--log-level', 'debug'];
-      return launch(name, identity, [process.execPath, leaderRun, ...set, ...timings, ...flags, '--', ...command], env);
+      const { command = stamps.command(name, options), through = [], local } = options;
+      const where = local === undefined ? ['--kubeconfig', await configOf(name, options)] : [`--local=${local}`];
+      const set = ['--lock', lock, ...where, '--identity', identity, '--log-format', 'json', '--log-level', 'debug'];
+      const [file = '', ...words] = [...through, process.execPath, leaderRun, ...set, ...timings, ...flags, '--', ...command];
+      return launch(name, identity, [file, ...words], env);
     },
     async startClientGo(name, binary, options = {}) {
       const { flags = [], identity = name, timings = ['-lease-duration=4s', '-renew-deadline=2s', '-retry-period=400ms'], env } = options;
@@ -191,7 +196,7 @@ async function openStage(client: ServersClient, { rules = [leaseRule] }: StageOp
       // client-go has nobody who would end its command for it.
       for (const life of await stamps.lives()) if (orphaning.has(life.name) && isAlive(life.pid)) kill(life.pid);
       // The guardians have some 250 ms for what the candidates leave; what is left after that is a fault, and ended.
-      const left = await untilNobodyNames(folder, 3000);
+      const left = await untilNobodyNames(folder, 10_000);
       for (const pid of left) kill(pid);
       await rm(folder, { recursive: true, force: true });
       if (left.length > 0) throw new Error(`processes outlived the test: ${left.join(', ')}`);

@@ -3,7 +3,7 @@
 
 import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Arena, textOf } from '../helpers/run-cli.ts';
+import { textOf } from '../helpers/run-cli.ts';
 
 /** A file that stands for /proc/uptime to whoever is started through it, and can be put forward. */
 export class Uptime {
@@ -13,8 +13,8 @@ export class Uptime {
   readonly #ticking: NodeJS.Timeout;
   #ahead = 0;
 
-  constructor(arena: Arena) {
-    const path = join(arena.folder, 'uptime');
+  constructor({ folder }: { readonly folder: string }) {
+    const path = join(folder, 'uptime');
     writeFileSync(path, '');
     this.#file = openSync(path, 'r+');
     this.#write();

@@ -13,7 +13,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ServersClient } from '../../helpers/servers-client.ts';
-import { makeCertificates } from '../../locks/certificates.ts';
+import { makeCertificates, type Pair } from '../../locks/certificates.ts';
 
 export interface Answered {
   readonly status: number;
@@ -46,6 +46,8 @@ export interface Meddler {
   kubeconfig(namespace: string): string;
   /** Decides on every request from now on; undefined: everything passes. */
   meddle(handle: ((exchange: Exchange) => void | Promise<void>) | undefined): void;
+  /** Shows another certificate from now on, and ends all connections, so that everybody looks at it. */
+  present(pair: Pair): void;
   /** Those of all requests so far. */
   readonly seen: readonly Pick<Exchange, 'kind' | 'method' | 'at'>[];
   close(): Promise<void>;
@@ -153,6 +155,10 @@ export async function startMeddler(client: ServersClient): Promise<Meddler> {
         .replace(/certificate-authority-data: .*/, `certificate-authority-data: ${base64(certificates.ca)}`),
     meddle(next) {
       handle = next ?? ((exchange) => exchange.pass());
+    },
+    present(pair) {
+      server.setSecureContext(pair);
+      for (const session of sessions) session.destroy();
     },
     async close() {
       for (const session of sessions) session.destroy();
