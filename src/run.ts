@@ -37,7 +37,7 @@ export type Ending =
   | { readonly kind: 'not-acquired' }
   | { readonly kind: 'failed'; readonly message: string };
 
-type Why = 'ended' | 'asked' | LossReason;
+type Why = 'ended' | 'asked' | 'deposed' | LossReason;
 
 /** What became of the command: its end, or that it never ran, and if that was our failure, why. */
 type Finish =
@@ -55,10 +55,13 @@ export async function run(story: Story): Promise<Ending> {
     if (end.alive.length > 0) return { kind: 'failed', message: `processes ${end.alive.join(', ')} cannot be killed` };
     term.workEnded();
 
-    const wasLost = why !== 'ended' && why !== 'asked';
-    if (wasLost && onLost === 'rejoin' && !desk.stop.aborted) continue;
-    await giveBack(story, term, wasLost || !end.ran ? 0 : holdForMs);
-    if (wasLost && !desk.stop.aborted) return { kind: 'lost' };
+    const hasToGo = why !== 'ended' && why !== 'asked';
+    const rejoins = (): boolean => hasToGo && onLost === 'rejoin' && !desk.stop.aborted;
+    // A lock that was lost is not ours to give; one that another is to have is given first.
+    if (why !== 'deposed' && rejoins()) continue;
+    await giveBack(story, term, hasToGo || !end.ran ? 0 : holdForMs);
+    if (rejoins()) continue;
+    if (hasToGo && !desk.stop.aborted) return { kind: 'lost' };
     return endingOf(end, desk);
   }
 }
@@ -71,8 +74,9 @@ async function serve(story: Story, term: Term): Promise<{ why: Why; end: Finish 
   const started = await supervisor.start(environment, () => term.leash, desk.stop);
   if (started.kind === 'failed') return { why: 'ended', end: { ran: false, alive: [], message: started.message } };
   const asked = once(desk.stop, 'asked' as const);
+  const deposed = term.deposed.then(() => 'deposed' as const);
   if (started.kind === 'too-late')
-    return { why: await Promise.race([term.lost, asked]), end: { ran: false, alive: [] } };
+    return { why: await Promise.race([term.lost, deposed, asked]), end: { ran: false, alive: [] } };
 
   const { child } = started;
   term.onLeash((leash) => void child.extend(leash));
@@ -88,6 +92,7 @@ async function serve(story: Story, term: Term): Promise<{ why: Why; end: Finish 
   const why = await Promise.race([
     child.ended.then(() => (child.outlasted ? term.lost : ('ended' as const))),
     term.lost,
+    deposed,
     asked,
   ]);
   const end = await child.stop(orderFor(why, story));
@@ -105,6 +110,8 @@ function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseD
       const asked = desk.asked();
       return { signal: asked === 'SIGINT' ? asked : stopSignal, graceMs: stopGraceMs, why: 'asked' };
     }
+    case 'deposed':
+      return { signal: stopSignal, graceMs: stopGraceMs, why: 'deposed' };
     case 'deadline':
       return { signal: stopSignal, graceMs: lostGraceMs, why: 'lost', patienceMs: 5 * leaseDurationMs };
     case 'taken':
@@ -116,11 +123,15 @@ function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseD
 
 /** Releases the lock, after the time it is to be held for; a request to stop cuts that short. */
 async function giveBack({ elector, desk }: Story, term: Term, holdMs: number): Promise<void> {
-  const returned = term.resign(holdMs);
-  void once(desk.stop, undefined).then(() => {
+  const cutShort = (): void => {
     elector.stop();
+  };
+  const returned = term.resign(holdMs);
+  if (desk.stop.aborted) cutShort();
+  desk.stop.addEventListener('abort', cutShort, { once: true });
+  await returned.finally(() => {
+    desk.stop.removeEventListener('abort', cutShort);
   });
-  await returned;
 }
 
 function endingOf(end: Finish, desk: Story['desk']): Ending {

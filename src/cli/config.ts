@@ -23,11 +23,24 @@ import {
 
 export type LockKind = (typeof lockKinds)[number];
 
+interface Coordinated {
+  readonly identity: string;
+  readonly binaryVersion: string;
+  readonly emulationVersion: string;
+}
+
 export interface Config {
   /** No namespace: that of the service account or of the context, which only the cluster's configuration tells. */
   readonly lock: { readonly namespace: string | undefined; readonly name: string };
   readonly store:
-    | { readonly kind: 'kube'; readonly lockKind: LockKind; readonly kubeconfig?: string; readonly context?: string }
+    | {
+        readonly kind: 'kube';
+        readonly lockKind: LockKind;
+        readonly kubeconfig?: string;
+        readonly context?: string;
+        /** Set: the API server assigns the lock (KEP-4355). */
+        readonly coordinated?: Coordinated;
+      }
     | { readonly kind: 'local'; readonly folder: string };
   /** The full name of the lock under whose term we run ourselves; see `refusedLock`. */
   readonly outerLock: string | undefined;
@@ -98,7 +111,9 @@ export function readConfig(argv: readonly string[], env: Environment, facts: Fac
   const faults = [...read.faults];
   const timing = timingOf(read, faults);
   const lock = lockOf(read, faults);
-  const store = storeOf(read, facts, faults);
+  const identity = values.identity ?? `${candidateName(env, facts)}_${facts.uuid}`;
+  const coordinated = coordinatedOf(read, identity, faults);
+  const store = storeOf(read, facts, coordinated, faults);
   const [file, ...args] = command;
   if (file === undefined) {
     faults.push('no command: put it behind --, as in leader-run --lock default/my-job -- ./my-job');
@@ -121,7 +136,7 @@ export function readConfig(argv: readonly string[], env: Environment, facts: Fac
     lock: full,
     store,
     outerLock,
-    identity: sure.identity ?? `${candidateName(env, facts)}_${facts.uuid}`,
+    identity,
     timing,
     patience: { waitMs, try: tries },
     holdForMs: sure.holdFor,
@@ -180,7 +195,12 @@ function lockOf({ values, sources }: OptionsRead, faults: string[]): Config['loc
   return lock && { namespace: lock.namespace ?? namespace, name: lock.name };
 }
 
-function storeOf({ values, sources }: OptionsRead, facts: Facts, faults: string[]): Config['store'] | undefined {
+function storeOf(
+  { values, sources }: OptionsRead,
+  facts: Facts,
+  coordinated: Coordinated | undefined,
+  faults: string[],
+): Config['store'] | undefined {
   const { local, lockKind, kubeconfig, context } = values;
   if (local === undefined || local === false) {
     return {
@@ -188,10 +208,13 @@ function storeOf({ values, sources }: OptionsRead, facts: Facts, faults: string[
       lockKind: lockKind ?? 'lease',
       ...(kubeconfig === undefined ? {} : { kubeconfig }),
       ...(context === undefined ? {} : { context }),
+      ...(coordinated === undefined ? {} : { coordinated }),
     };
   }
 
-  const clusterOnly = (['kubeconfig', 'context', 'lockKind'] as const).flatMap((name) => sources[name] ?? []);
+  const clusterOnly = (['kubeconfig', 'context', 'lockKind', 'coordinated'] as const).flatMap(
+    (name) => sources[name] ?? [],
+  );
   if (clusterOnly.length > 0) {
     const source = sources.local ?? flagOf('local');
     faults.push(`${source} uses no cluster, so it does not go with ${clusterOnly.join(', ')}`);
@@ -206,6 +229,40 @@ function storeOf({ values, sources }: OptionsRead, facts: Facts, faults: string[
     return undefined;
   }
   return { kind: 'local', folder: path.resolve(base, local === true ? '.local/state/leader-run' : local) };
+}
+
+function coordinatedOf({ values, sources }: OptionsRead, identity: string, faults: string[]): Coordinated | undefined {
+  const { coordinated, binaryVersion, emulationVersion = binaryVersion, lockKind, wait } = values;
+  if (coordinated !== true) {
+    const versions = (['binaryVersion', 'emulationVersion'] as const).flatMap((name) => sources[name] ?? []);
+    if (versions.length > 0) faults.push(`${versions.join(' and ')}: only with ${flagOf('coordinated')}`);
+    return undefined;
+  }
+  const source = sources.coordinated ?? flagOf('coordinated');
+  if (sources.binaryVersion === undefined) {
+    faults.push(`${source} needs the command's version: add ${flagOf('binaryVersion')}, as in --binary-version 1.4.0`);
+  }
+  if (lockKind !== undefined && lockKind !== 'lease') {
+    faults.push(`${source} goes with --lock-kind lease only, not with ${lockKind}`);
+  }
+  if (values.try === true || wait === 0) {
+    const hasty = values.try === true ? sources.try : sources.wait;
+    faults.push(`${source} does not go with ${hasty ?? ''}: the server takes seconds to choose; use --wait 30s, say`);
+  }
+  // The name of an object that is a key elsewhere (LeaseCandidate, as a ConfigMap's keys).
+  if (!/^[-._a-zA-Z0-9]+$/.test(identity)) {
+    faults.push(`${sources.identity ?? flagOf('identity')}: with ${source} it has letters, digits, -, _ and . only`);
+  }
+  if (binaryVersion === undefined || emulationVersion === undefined) return undefined;
+  // By the three numbers; what may follow a dash is the server's to judge.
+  const [emulated, binary] = [emulationVersion, binaryVersion].map((version) => version.replace(/-.*/, ''));
+  if (emulated?.localeCompare(binary ?? '', 'en', { numeric: true }) === 1) {
+    const both = `${emulationVersion} is newer than the binary version ${binaryVersion}`;
+    faults.push(
+      `${sources.emulationVersion ?? flagOf('emulationVersion')}: ${both}: nothing behaves like what comes later`,
+    );
+  }
+  return { identity, binaryVersion, emulationVersion };
 }
 
 const timingOptions = {

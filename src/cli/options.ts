@@ -17,6 +17,7 @@ import {
   lockName,
   namespaceName,
   oneOf,
+  semanticVersion,
   signalName,
   switchOrFolder,
   switchText,
@@ -89,6 +90,27 @@ export const options = {
     parse: identityText,
     otherwise: 'pod or host name and a random suffix',
     help: 'what the record calls this candidate; unique among all candidates',
+  }),
+  coordinated: row({
+    group: 'Lock',
+    value: '',
+    parse: switchText,
+    otherwise: 'off',
+    help: 'let the API server choose the leader: the candidate of the oldest version',
+  }),
+  binaryVersion: row({
+    group: 'Lock',
+    value: '<version>',
+    parse: semanticVersion,
+    otherwise: 'none; required with --coordinated',
+    help: "the command's version, as in 1.4.0",
+  }),
+  emulationVersion: row({
+    group: 'Lock',
+    value: '<version>',
+    parse: semanticVersion,
+    otherwise: 'the binary version',
+    help: 'the version that the command behaves like; the oldest is chosen',
   }),
 
   leaseDuration: row({

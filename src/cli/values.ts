@@ -60,6 +60,12 @@ export function identityText(text: string): Parsed<string> {
   return { value: text };
 }
 
+/** As a LeaseCandidate takes it: no leading zeros, since they do not compare (semver.org 2 and 9). */
+export function semanticVersion(text: string): Parsed<string> {
+  if (/^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/.test(text)) return { value: text };
+  return { fault: 'expected a semantic version such as 1.4.0' };
+}
+
 const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const labelOnly = new RegExp(`^${label}$`);
 const subdomain = new RegExp(`^${label}(\\.${label})*$`);

@@ -17,7 +17,7 @@ import {
 import type { Sighting, Trouble, WriteAnswer } from '../locks/lock.ts';
 import { sameRecord } from '../locks/record.ts';
 import type { LossReason } from '../observe/events.ts';
-import { changed, holderOf, observe, observeOwn, versionOf } from './observation.ts';
+import { changed, deposes, holderOf, observe, observeOwn, versionOf } from './observation.ts';
 import { nextRequest, type Plan } from './plan.ts';
 import type { CoreEvent, Doing, Effect, Outcome, Patience, PendingWrite, Settings, State } from './state.ts';
 import {
@@ -62,6 +62,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     want: 'nothing',
     occupied: false,
     term: undefined,
+    deposed: false,
     campaign: { since: now, patience: { waitMs: undefined, untilCertain: false } },
     leaving: { outcome: 'stopped', holdUntil: now, shorten: false, tries: 0, by: undefined },
     observation: undefined,
@@ -344,7 +345,8 @@ function see(turn: Turn, sighting: Sighting, from: 'read' | 'watch' | 'answer', 
     // Ours still, with new labels: the next write rests on the new version.
     const stored = s.stored && { ...s.stored, version: sighting.version };
     const observation = s.observation?.own ? { ...s.observation, sighting, lastSeen: turn.now } : s.observation;
-    return set(turn, { stored, observation, mustRead: false });
+    set(turn, { stored, observation, mustRead: false });
+    return heed(turn, sighting);
   }
   seeOther(turn, sighting);
 }
@@ -383,6 +385,15 @@ function seeOther(turn: Turn, sighting: Exclude<Sighting, { kind: 'absent' }>): 
   if (campaign.patience.untilCertain && certain) leave(turn, 'not-acquired');
 }
 
+/** A coordinator would rather see another lead: no reason to hurry, but to go. */
+function heed(turn: Turn, sighting: Sighting): void {
+  const { term, deposed } = turn.s;
+  if (!term || deposed || !deposes(sighting)) return;
+  set(turn, { deposed: true });
+  report(turn, { kind: 'deposed' });
+  turn.effects.push({ kind: 'deposed' });
+}
+
 /** A write of ours is stored, whatever told us so; it counts from its own sending. */
 function acknowledge(turn: Turn, write: PendingWrite, sighting: Exclude<Sighting, { kind: 'absent' }>): void {
   const { s, now } = turn;
@@ -403,7 +414,8 @@ function acknowledge(turn: Turn, write: PendingWrite, sighting: Exclude<Sighting
       if (s.want !== 'leave') return;
       return idle(turn, { kind: 'left-held', forMs: record.leaseDurationSeconds * 1000 });
     case 'renew':
-      return s.term ? extend(turn, sentAt) : undefined;
+      if (s.term) extend(turn, sentAt);
+      return heed(turn, sighting);
     case 'create':
     case 'take':
       if (s.term) return extend(turn, sentAt);
@@ -442,6 +454,7 @@ function grant(turn: Turn, write: PendingWrite, sighting: Exclude<Sighting, { ki
   const granted = { token: { state, object, transitions }, leash: leashFrom(write.sentAt, timing) };
   set(turn, {
     term: granted,
+    deposed: false,
     occupied: true,
     lostRaces: 0,
     crowd: undefined,
@@ -520,7 +533,7 @@ function fail(turn: Turn, doing: Doing, trouble: Trouble): void {
 }
 
 function isVerdict(cause: Trouble['cause']): boolean {
-  return cause === 'unauthorized' || cause === 'forbidden' || cause === 'no-namespace';
+  return cause === 'unauthorized' || cause === 'forbidden' || cause === 'no-namespace' || cause === 'no-candidate';
 }
 
 /** Something answered; that the lock can be read does not mean that it can be written. */

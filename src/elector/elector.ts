@@ -20,7 +20,7 @@ export interface ElectorOptions {
   readonly lock: Lock;
   readonly clock: Clock;
   readonly report: Report;
-  readonly settings: Omit<Settings, 'compare' | 'timeGrainMs'>;
+  readonly settings: Omit<Settings, 'compare' | 'timeGrainMs' | 'coordinated'>;
   /** Seeds the dice that spread candidates over time. */
   readonly seed: number;
 }
@@ -46,8 +46,8 @@ export class Elector {
     this.#clock = clock;
     this.#report = report;
     const compare: Settings['compare'] = (a, b) => lock.compare(a, b);
-    const { timeGrainMs = 1 } = lock;
-    this.#state = initialState({ ...settings, compare, timeGrainMs }, seed, clock.now());
+    const { timeGrainMs = 1, coordinated = false } = lock;
+    this.#state = initialState({ ...settings, compare, timeGrainMs, coordinated }, seed, clock.now());
   }
 
   /** Competes for the lock until it is ours, patience is over, or `stop` aborts. One campaign or term at a time. */
@@ -136,6 +136,8 @@ export class Elector {
         return this.#term?.extended(effect.leash);
       case 'lost':
         return this.#term?.ended(effect.reason);
+      case 'deposed':
+        return this.#term?.recalled();
       case 'idle':
         return this.#settle(effect.outcome);
       default:

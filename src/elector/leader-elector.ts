@@ -17,20 +17,25 @@ export interface LeaderTerm {
   /** Show it to servers that can compare: it grows from term to term (fencing). */
   readonly token: Token;
   /**
-   * Aborts when the work must end: the term was lost, or `stop` was called. The work then has until `leash().killBy`.
+   * Aborts when the work must end: the term was lost, another is to lead, or `stop` was called. The work then has until
+   * `leash().killBy`, which renewals put off in the last two cases.
    */
   readonly signal: AbortSignal;
   /** The instants that bind now, on this process's clocks; each renewal moves them. */
   readonly leash: () => Leash;
 }
 
+/** How a term of `run` ended. */
+export type RunEnd = 'ended' | 'stopped' | 'deposed' | LossReason;
+
 export interface LeaderCallbacks {
   /** The work. While its promise is pending the lock is renewed and never given back; a rejection ends `run`. */
   readonly onStartedLeading: (term: LeaderTerm) => Promise<void>;
   /**
-   * After the work has ended: 'ended' by itself, 'stopped' by `stop`, or why the term was lost. Only if it had begun.
+   * After the work has ended: 'ended' by itself, 'stopped' by `stop`, 'deposed' because the API server wants another to
+   * lead (coordinated locks), or why the term was lost. Only if it had begun.
    */
-  readonly onStoppedLeading?: (why: 'ended' | 'stopped' | LossReason) => void;
+  readonly onStoppedLeading?: (why: RunEnd) => void;
   /** Somebody leads who did not lead before, perhaps ourselves. Not called for a lock that is free. */
   readonly onNewLeader?: (identity: string) => void;
 }
@@ -102,7 +107,7 @@ export class LeaderElector {
    * call it again to lead again. Rejects with what the work rejected with, or when the lock is refused to us for good
    * (no permission, no such namespace), with the sentence that says why.
    */
-  async run(): Promise<'ended' | 'stopped' | LossReason> {
+  async run(): Promise<RunEnd> {
     const { onStartedLeading, onStoppedLeading } = this.#callbacks ?? {};
     if (!onStartedLeading) throw new Error('callbacks.onStartedLeading must be given for run()');
     const elected = await this.campaign(forever, this.#stopping.signal);
@@ -113,20 +118,24 @@ export class LeaderElector {
     this.#leading = true;
     const end = new AbortController();
     const signal = AbortSignal.any([end.signal, this.#stopping.signal]);
-    let lost: LossReason | undefined;
-    term.onLost((reason) => {
-      lost ??= reason;
+    let because: RunEnd | undefined;
+    const mustEnd = (why: RunEnd): void => {
+      because ??= why;
       this.#leading = false;
       end.abort();
+    };
+    term.onLost(mustEnd);
+    void term.deposed.then(() => {
+      mustEnd('deposed');
     });
     try {
       await onStartedLeading({ token: term.token, signal, leash: () => term.leash });
     } finally {
       this.#leading = false;
       await giveBack(term);
-      onStoppedLeading?.(lost ?? (this.#stopping.signal.aborted ? 'stopped' : 'ended'));
+      onStoppedLeading?.(because ?? (this.#stopping.signal.aborted ? 'stopped' : 'ended'));
     }
-    return lost ?? (this.#stopping.signal.aborted ? this.#stopped() : 'ended');
+    return because ?? (this.#stopping.signal.aborted ? this.#stopped() : 'ended');
   }
 
   /** Ends `run`: a campaign at once, a term when its work has ended. */

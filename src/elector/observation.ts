@@ -46,6 +46,8 @@ export function observe(
   if (before !== undefined && !before.own && !changed(before.sighting, sighting))
     return { ...before, sighting, lastSeen: now };
   const waitMs = waitFor(before, sighting, rules);
+  // A coordinator goes by wall clocks, its own and the last holder's. What we saw of that one is waited out by ours.
+  if (before !== undefined && invites(sighting)) return { ...before, sighting, lastSeen: now, own: false };
   return { sighting, since: now, lastSeen: now, own: false, waitMs, spreadMs };
 }
 
@@ -66,6 +68,16 @@ export function changed(before: Sighting, after: Sighting): boolean {
   }
   // The number of the write tells two renewals apart whose times are equal: a wall clock may stand still.
   return !sameRecord(before.record, after.record) || !sameSignature(before.signature, after.signature);
+}
+
+/** Whether a coordinator has named us as the holder, and waits for our first write. */
+export function invites(sighting: Sighting): boolean {
+  return sighting.kind === 'record' && sighting.coordinator === 'invites';
+}
+
+/** Whether a coordinator wants us to let go of what we hold. */
+export function deposes(sighting: Sighting): boolean {
+  return sighting.kind === 'record' && sighting.coordinator === 'deposes';
 }
 
 /** From when on a candidate may take the lock; it must be `surelyPast`. */
@@ -106,7 +118,9 @@ function waitFor(before: Observation | undefined, sighting: Sighting, rules: Obs
     if (before === undefined || before.own || holderOf(before.sighting) === '') return 0;
     return leaseMs(before.sighting, rules);
   }
-  if (holderOf(sighting) === '') return 0;
   const duration = leaseMs(sighting, rules);
+  // Met first: nobody can say who held the lock until then, and for how long.
+  if (invites(sighting)) return Math.max(duration, rules.leaseDurationMs);
+  if (holderOf(sighting) === '') return 0;
   return isForeign(sighting) ? duration + (rules.foreignGraceMs ?? duration * foreignGrace) : duration;
 }

@@ -6,7 +6,7 @@
 import { type Instant, later, type Now, possiblyPast, surelyPast, untilPossibly, untilSurely } from '../clock.ts';
 import type { Version } from '../locks/lock.ts';
 import { type ElectionRecord, released, renewed, shortened, taken } from '../locks/record.ts';
-import { holderOf, leaseMs, type Observation, takeableAt, versionOf } from './observation.ts';
+import { deposes, holderOf, invites, leaseMs, type Observation, takeableAt, versionOf } from './observation.ts';
 import { roll } from './random.ts';
 import type { Grant, Outcome, State, WriteKind } from './state.ts';
 import { jitterFactor } from './timing.ts';
@@ -14,6 +14,8 @@ import { jitterFactor } from './timing.ts';
 /** Two tries to give the lock back get this long in all; then it is left to run out. */
 const releaseBudgetMs = 2000;
 const releaseTries = 2;
+
+const never: Instant = { mono: Infinity, boot: Infinity };
 
 interface PlannedWrite {
   readonly record: ElectionRecord;
@@ -80,7 +82,7 @@ function planCampaign(s: State, now: Now): Plan {
     return { kind: 'read', limitMs };
   }
 
-  const takeAt = latest(takeableAt(observation), s.takePause, s.pause);
+  const takeAt = mayTake(s, observation) ? latest(takeableAt(observation), s.takePause, s.pause) : never;
   const before = observation.sighting.kind === 'record' ? observation.sighting.record : undefined;
   const base = versionOf(observation.sighting);
   const seconds = timing.leaseDurationMs / 1000;
@@ -95,6 +97,12 @@ function planCampaign(s: State, now: Now): Plan {
   const lookAt = latest(nextLook(s, observation), s.pause);
   if (surelyPast(now, lookAt)) return { kind: 'read', limitMs };
   return wait(untilSurely(now, takeAt), untilSurely(now, lookAt), patienceLeft(s, now));
+}
+
+/** Where a coordinator assigns the lock nobody else takes it; what we hold already it has given us. */
+function mayTake({ settings }: State, { sighting, own }: Observation): boolean {
+  if (settings.coordinated !== true) return true;
+  return invites(sighting) || (own && holderOf(sighting) === settings.identity && !deposes(sighting));
 }
 
 /** Polling as client-go does; with a watch, only when it has been silent for half a lease, the holder's or ours. */

@@ -21,6 +21,8 @@ export interface Settings {
   readonly newLockWaitMs: number;
   /** The lock's: a record whose times it cannot keep would come back as somebody else's. Unset: 1. */
   readonly timeGrainMs?: number;
+  /** The lock's: it is taken by invitation only. Unset: false. */
+  readonly coordinated?: boolean;
   readonly compare: (a: Version, b: Version) => 'older' | 'same' | 'newer' | 'unordered';
 }
 
@@ -103,6 +105,8 @@ export type Effect =
   | { readonly kind: 'granted'; readonly grant: Grant }
   | { readonly kind: 'leash'; readonly leash: Leash }
   | { readonly kind: 'lost'; readonly reason: LossReason }
+  /** The term is to be given back, in its own time. */
+  | { readonly kind: 'deposed' }
   | { readonly kind: 'idle'; readonly outcome: Outcome }
   | { readonly kind: 'report'; readonly event: Reported };
 
@@ -114,6 +118,8 @@ export interface State {
   readonly occupied: boolean;
   /** The grant that is valid now. Once gone it never comes back. */
   readonly term: Grant | undefined;
+  /** A coordinator wants the term given back, and whoever has it was told. */
+  readonly deposed: boolean;
   readonly campaign: { readonly since: Instant; readonly patience: Patience };
   /** How to leave: give up the lock or leave our name in it; `by` is the end of the tries. */
   readonly leaving: {

@@ -17,11 +17,14 @@ export class Term {
   readonly token: Token;
   /** Resolves when the term is over against our will: whatever runs under it must end by the last leash. */
   readonly lost: Promise<LossReason>;
+  /** Resolves when it is asked for: the work should end in its own time, and the term be resigned. */
+  readonly deposed: Promise<void>;
 
   readonly #granter: Granter;
   #leash: Leash;
   #onLeash: ((leash: Leash) => void) | undefined;
   #tellLost!: (reason: LossReason) => void;
+  #tellDeposed!: () => void;
   #onLost: ((reason: LossReason) => void) | undefined;
   #reason: LossReason | undefined;
 
@@ -31,6 +34,9 @@ export class Term {
     this.#granter = granter;
     this.lost = new Promise((resolve) => {
       this.#tellLost = resolve;
+    });
+    this.deposed = new Promise((resolve) => {
+      this.#tellDeposed = resolve;
     });
   }
 
@@ -68,6 +74,11 @@ export class Term {
     if (this.#reason) return;
     this.#leash = leash;
     this.#onLeash?.(leash);
+  }
+
+  /** For the elector. */
+  recalled(): void {
+    this.#tellDeposed();
   }
 
   /** For the elector. */

@@ -5,10 +5,12 @@
 import { later, type Now, possiblyPast, shownElapsed } from '../clock.ts';
 import type { Sighting, Trouble } from '../locks/lock.ts';
 import type { Event as Reported } from '../observe/events.ts';
-import { holderOf, isForeign, leaseMs } from './observation.ts';
+import { holderOf, invites, isForeign, leaseMs } from './observation.ts';
 import { roll } from './random.ts';
 import type { Doing, Effect, Request, State } from './state.ts';
 
+/** In `told`, where no name can be mistaken for it. */
+const unreadable = '\0unreadable';
 /** A lease this long is waited for, but told again and again: it shuts the lock for as long as it says. */
 const longLeaseMs = 600_000;
 
@@ -54,8 +56,9 @@ export function finish(turn: Turn, number: number): boolean {
 export function tellStanding(turn: Turn, sighting: Exclude<Sighting, { kind: 'absent' }>, moving: boolean): void {
   const { settings, told } = turn.s;
   if (sighting.kind === 'unreadable') {
-    if (told !== sighting.text) report(turn, { kind: 'unreadable', text: sighting.text });
-    return set(turn, { told: sighting.text });
+    // Once, however often it changes: some electors write nothing else.
+    if (told !== unreadable) report(turn, { kind: 'unreadable', text: sighting.text });
+    return set(turn, { told: unreadable });
   }
   const { holderIdentity, acquireTime } = sighting.record;
   if (holderIdentity === '') return set(turn, { told: '' });
@@ -75,7 +78,7 @@ export function tellTaking(turn: Turn): void {
   if (!observation) return;
   const leader = holderOf(observation.sighting);
   const held = observation.own ? 'own' : leader === '' ? 'released' : 'expired';
-  const from = observation.sighting.kind === 'absent' ? 'absent' : held;
+  const from = observation.sighting.kind === 'absent' ? 'absent' : invites(observation.sighting) ? 'invited' : held;
   // A new object is taken again and again until it is old enough.
   if (from === 'own' && turn.s.told === 'own') return;
   if (from === 'own') set(turn, { told: 'own' });

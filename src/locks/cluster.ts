@@ -8,7 +8,7 @@ import { loadKube } from './kube.ts';
 import { leaseLock } from './lease.ts';
 import type { Lock } from './lock.ts';
 import type { ObjectLockOptions } from './object-lock.ts';
-import type { CompleteOptions, OpenLock, Store } from './open.ts';
+import type { CompleteOptions, OpenLock, Standing, Store } from './open.ts';
 import { openTransport, type Transport } from './transport.ts';
 
 type ClusterOptions = CompleteOptions & { readonly store: Extract<Store, { kind: 'kube' }> };
@@ -25,8 +25,21 @@ export async function openClusterLock(options: ClusterOptions): Promise<OpenLock
   }
   const transport = openTransport(target, { version });
   const announceOver = (): Transport => openTransport(target, { version });
-  const lock = await lockOf(store.lockKind, clock, { transport, announceOver, namespace, name, warn });
+  const forObject = { transport, announceOver, namespace, name, warn };
+  const lock = store.coordinated
+    ? await assignedLock(store.coordinated, clock, forObject, announceOver())
+    : await lockOf(store.lockKind, clock, forObject);
   return { lock, namespace, fullName: `${namespace}/${name}`, warnings: target.warnings };
+}
+
+async function assignedLock(
+  standing: Standing,
+  clock: Clock,
+  options: ObjectLockOptions,
+  transport: Transport,
+): Promise<Lock> {
+  const { coordinatedLock } = await import('./coordinated.ts');
+  return coordinatedLock({ ...options, candidate: { ...standing, transport, clock, warn: options.warn } });
 }
 
 async function lockOf(kind: string, clock: Clock, options: ObjectLockOptions): Promise<Lock> {

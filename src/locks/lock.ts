@@ -23,6 +23,11 @@ export type Sighting =
       readonly version: Version;
       /** The object's age by the server's own clock in milliseconds, where it can be told. */
       readonly ageMs?: number;
+      /**
+       * What a coordinator who assigns the lock wants of us: to take it (the record then names nobody yet), or to let
+       * go of what we hold (KEP-4355).
+       */
+      readonly coordinator?: 'invites' | 'deposes';
     }
   /** There is something, but its fields are no record: held by somebody, and changed when its text changes. */
   | { readonly kind: 'unreadable'; readonly text: string; readonly version: Version }
@@ -34,6 +39,7 @@ export interface Trouble {
     | 'unauthorized' // 401
     | 'forbidden' // 403
     | 'no-namespace' // 404 of the namespace, not of the lock
+    | 'no-candidate' // an assigned lock for which we cannot stand: no such API, or our name stands for another
     | 'namespace-ending' // 403 NamespaceTerminating
     | 'throttled' // 429
     | 'invalid' // 400, 422: the server does not take what we send
@@ -99,6 +105,8 @@ export interface Lock {
   readonly where: string;
   /** Times in a record are kept to so many milliseconds: what is written must be a multiple. Unset: 1. */
   readonly timeGrainMs?: number;
+  /** A coordinator assigns it: it is never taken without its invitation, however free it looks. */
+  readonly coordinated?: boolean;
   read(attempt: Attempt): Promise<ReadAnswer>;
   write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer>;
   /**

@@ -27,7 +27,13 @@ export interface Shape extends Named {
 }
 
 export type Decoded =
-  { readonly kind: 'record'; readonly record: ElectionRecord } | { readonly kind: 'unreadable'; readonly text: string };
+  | {
+      readonly kind: 'record';
+      readonly record: ElectionRecord;
+      /** As in a Sighting. */
+      readonly coordinator?: 'invites' | 'deposes';
+    }
+  | { readonly kind: 'unreadable'; readonly text: string };
 
 /** An object as it came, with its version told. */
 export interface Known {
@@ -95,5 +101,11 @@ function signed(metadata: Json, signature: Signature): Json {
 }
 
 function metadataOf(object: Json): Json {
-  return isJson(object['metadata']) ? object['metadata'] : {};
+  return partOf(object, 'metadata');
+}
+
+/** A part of an object that is an object itself; empty where it is none. */
+export function partOf(object: Json, name: 'metadata' | 'spec'): Json {
+  const part = object[name];
+  return isJson(part) ? part : {};
 }

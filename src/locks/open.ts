@@ -7,8 +7,24 @@ import { localLock } from './local.ts';
 import type { Lock } from './lock.ts';
 
 export type Store =
-  | { readonly kind: 'kube'; readonly lockKind: string; readonly kubeconfig?: string; readonly context?: string }
+  | {
+      readonly kind: 'kube';
+      readonly lockKind: string;
+      readonly kubeconfig?: string;
+      readonly context?: string;
+      /** The API server assigns the Lease (KEP-4355). */
+      readonly coordinated?: Standing;
+    }
   | { readonly kind: 'local'; readonly folder: string };
+
+/** What a candidate for an assigned Lease says of itself. */
+export interface Standing {
+  /** The elector's too: the server names the holder by it. Letters, digits, `-`, `_` and `.`. */
+  readonly identity: string;
+  /** Semantic versions: the candidate of the oldest emulation version is chosen, then of the oldest binary. */
+  readonly binaryVersion: string;
+  readonly emulationVersion: string;
+}
 
 export interface OpenLock {
   readonly lock: Lock;

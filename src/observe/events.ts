@@ -12,6 +12,9 @@ export type LossReason =
   /** The lock was deleted and made again by another. */
   | 'recreated';
 
+/** Why a lock may be taken. */
+export type TakenFrom = 'absent' | 'released' | 'expired' | 'own' | 'invited';
+
 export type Event =
   | {
       readonly kind: 'started';
@@ -29,7 +32,7 @@ export type Event =
       readonly foreign: boolean;
     }
   /** The lock is free, absent or expired, and this candidate is about to take it. */
-  | { readonly kind: 'taking'; readonly from: 'absent' | 'released' | 'expired' | 'own'; readonly leader: string }
+  | { readonly kind: 'taking'; readonly from: TakenFrom; readonly leader: string }
   /** `handOverMs`: from the moment the lock was seen free, or its lease's end, to the grant. */
   | {
       readonly kind: 'elected';
@@ -48,6 +51,8 @@ export type Event =
     }
   | { readonly kind: 'recovered'; readonly afterMs: number }
   | { readonly kind: 'lost'; readonly reason: LossReason; readonly holder: string; readonly sinceRenewalMs: number }
+  /** A coordinator prefers another holder: the term goes on until the command has ended in its own time. */
+  | { readonly kind: 'deposed' }
   | { readonly kind: 'vanished'; readonly leading: boolean; readonly waitMs: number }
   | { readonly kind: 'own-name'; readonly moving: boolean }
   | { readonly kind: 'unreadable'; readonly text: string }
@@ -70,7 +75,7 @@ export type Event =
   | {
       readonly kind: 'signalled';
       readonly signal: string;
-      readonly why: 'forwarded' | 'asked' | 'lost' | 'grace-over' | 'left-over' | 'leash';
+      readonly why: 'forwarded' | 'asked' | 'deposed' | 'lost' | 'grace-over' | 'left-over' | 'leash';
     }
   | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
   | { readonly kind: 'swept'; readonly pids: readonly number[] }

@@ -42,6 +42,7 @@ export function levelOf(event: Event): LogLevel {
     case 'taking':
     case 'elected':
     case 'recovered':
+    case 'deposed':
     case 'released':
     case 'holding':
     case 'left-held':
@@ -74,6 +75,7 @@ export function sentence(event: Event): string {
         released: 'the lock is free: taking it',
         expired: `the lease of ${name(event.leader)} has ended: taking the lock`,
         own: 'the lock is still ours: taking it again for a new term',
+        invited: 'the API server has chosen us: taking the lock',
       }[event.from];
     case 'elected': {
       const handOver = event.handOverMs === undefined ? '' : `, ${span(event.handOverMs)} after it was seen free`;
@@ -94,6 +96,8 @@ export function sentence(event: Event): string {
       return `the lock answers again, after ${span(event.afterMs)}`;
     case 'lost':
       return lostSentence(event);
+    case 'deposed':
+      return 'the API server prefers another leader: stopping the command, then releasing the lock';
     case 'vanished':
       if (event.leading) return 'the lock was deleted: creating it again within this term';
       if (event.waitMs > 0) return `the lock was deleted: its holder may still lead, so waiting ${span(event.waitMs)}`;
@@ -155,6 +159,7 @@ const stopping: ReadonlySet<string> = new Set(['SIGTSTP', 'SIGTTIN', 'SIGTTOU'])
 const signalReasons: Record<Extract<Event, { kind: 'signalled' }>['why'], string> = {
   forwarded: 'passed on to the command',
   asked: 'to the command: leader-run was asked to stop',
+  deposed: 'to the command: another is to lead',
   lost: 'to the command: leadership is lost',
   'grace-over': 'to the command: its grace is over',
   'left-over': 'to what the command left running',

@@ -227,6 +227,16 @@ describe('a slip', () => {
     { name: 'a flag without its value at the end', line: '--lock', faults: ['--lock needs a value', missing, /^no command/] },
     { name: 'a flag without its value before --', line: '--wait -- x', faults: ['--wait needs a value, but -- follows', missing] },
     { name: 'a flag without its value before a flag', line: '--lock --try -- x', faults: ['--lock needs a value, but --try follows', missing] },
+    { name: 'a coordinated lock without a version', line: '--lock a/b --coordinated -- x', faults: ["--coordinated needs the command's version: add --binary-version, as in --binary-version 1.4.0"] },
+    { name: 'versions that nobody asks for', line: '--lock a/b --binary-version 1.4.0 --emulation-version 1.3.0 -- x', faults: ['--binary-version and --emulation-version: only with --coordinated'] },
+    { name: 'a version of two numbers', line: '--lock a/b --coordinated --binary-version 1.4 -- x', faults: ['--binary-version 1.4: expected a semantic version such as 1.4.0'] },
+    { name: 'a version with a leading zero', line: '--lock a/b --coordinated --binary-version 1.04.0 -- x', faults: ['--binary-version 1.04.0: expected a semantic version such as 1.4.0'] },
+    { name: 'an emulation of what comes later', line: '--lock a/b --coordinated --binary-version 1.9.0 --emulation-version 1.10.0 -- x', faults: ['--emulation-version: 1.10.0 is newer than the binary version 1.9.0: nothing behaves like what comes later'] },
+    { name: 'a coordinated lock and haste', line: '--lock a/b --coordinated --binary-version 1.4.0 --try -- x', faults: ['--coordinated does not go with --try: the server takes seconds to choose; use --wait 30s, say'] },
+    { name: 'a coordinated lock and one look', line: '--lock a/b --coordinated --binary-version 1.4.0 --wait 0 -- x', faults: ['--coordinated does not go with --wait: the server takes seconds to choose; use --wait 30s, say'] },
+    { name: 'a coordinated lock of another kind', line: '--lock a/b --coordinated --binary-version 1.4.0 --lock-kind endpoints -- x', faults: ['--coordinated goes with --lock-kind lease only, not with endpoints'] },
+    { name: 'a coordinated lock without a cluster', line: '--lock b --local --coordinated --binary-version 1.4.0 -- x', faults: ['--local uses no cluster, so it does not go with --coordinated'] },
+    { name: 'a candidate whose name the server takes no', line: '--lock a/b --coordinated --binary-version 1.4.0 --identity x/y -- x', faults: ['--identity: with --coordinated it has letters, digits, -, _ and . only'] },
     { name: 'a cluster without a cluster', line: '--lock b --local --kubeconfig f --context c --lock-kind lease -- x', faults: ['--local uses no cluster, so it does not go with --kubeconfig, --context, --lock-kind'] },
   ] as { name: string; line: string; faults: (string | RegExp)[] }[])('is answered: $name', ({ line, faults }) => {
     expect(faultsOf(line)).toEqual(

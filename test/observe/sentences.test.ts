@@ -28,6 +28,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['info', 'the lock is free: taking it', { from: 'released', leader: '' }],
     ['info', 'the lease of bob has ended: taking the lock', { from: 'expired', leader: 'bob' }],
     ['info', 'the lock is still ours: taking it again for a new term', { from: 'own', leader: 'alice' }],
+    ['info', 'the API server has chosen us: taking the lock', { from: 'invited', leader: '' }],
   ],
   elected: [
     ['info', 'elected, 14 ms after it was seen free: leading with token 4711 after 2 transitions', { token: '4711', transitions: 2, handOverMs: 14.2 }],
@@ -47,6 +48,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['warn', 'lost leadership: somebody emptied the record; the last renewal was 0 ms ago; killing the command', { reason: 'taken', holder: '', sinceRenewalMs: 0 }],
     ['warn', 'lost leadership: the lock was deleted and made again by bob; the last renewal was 1 s ago; killing the command', { reason: 'recreated', holder: 'bob', sinceRenewalMs: 1000 }],
   ],
+  deposed: [['info', 'the API server prefers another leader: stopping the command, then releasing the lock', {}]],
   vanished: [
     ['warn', 'the lock was deleted: creating it again within this term', { leading: true, waitMs: 0 }],
     ['warn', 'the lock was deleted: its holder may still lead, so waiting 15 s', { leading: false, waitMs: 15_000 }],
@@ -76,6 +78,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['info', 'SIGHUP passed on to the command', { signal: 'SIGHUP', why: 'forwarded' }],
     ['info', 'SIGTERM to the command: leader-run was asked to stop', { signal: 'SIGTERM', why: 'asked' }],
     ['info', 'SIGTERM to the command: leadership is lost', { signal: 'SIGTERM', why: 'lost' }],
+    ['info', 'SIGTERM to the command: another is to lead', { signal: 'SIGTERM', why: 'deposed' }],
     ['warn', 'SIGKILL to the command: its grace is over', { signal: 'SIGKILL', why: 'grace-over' }],
     ['info', 'SIGTERM to what the command left running', { signal: 'SIGTERM', why: 'left-over' }],
     ['warn', 'SIGKILL to the command: others may take the lock soon', { signal: 'SIGKILL', why: 'leash' }],
