@@ -1,6 +1,6 @@
 // A Lease that the API server assigns (coordinated leader election, KEP-4355): what its fields say of us, and a
 // candidate that stands for it. Decides when to stand: after the Lease was seen, so that the last holder's is known
-// before the server can name us. Does not know how a candidate is kept alive (candidate.ts), nor how the server chooses.
+// before the server can name us. Does not know how a candidate is kept alive (candidate.ts), nor how one is chosen.
 // Invariant: nothing is written into a Lease but by an invited or reigning candidate (that is the elector's, told by
 // `coordinated`); the record of an invitation names nobody.
 
