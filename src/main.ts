@@ -1,9 +1,10 @@
 // The process boundary: arguments, environment and signals come in, an exit status goes out. Wires the parts together
-// and decides nothing that could be decided elsewhere. What is always needed is imported here in one piece, since each
-// file more costs half a millisecond of the start; chalk, execa and what talks to clusters come when they are needed.
+// and decides nothing that could be decided elsewhere. chalk, execa and what talks to clusters are run when they are
+// needed; scripts/build.mjs decides what lies in which file.
 // Invariant: whatever happens, the process ends with a status of the table and a line that says why; if it dies without
 // one, the guardian ends the command.
 
+import { isatty } from 'node:tty';
 import { createSupervisor } from './child/child.ts';
 import { findCommand } from './child/gate.ts';
 import { openSignalDesk, type SignalDesk } from './child/signals.ts';
@@ -26,10 +27,10 @@ declare const __LEADER_RUN_VERSION__: string;
 const manyZombies = 20;
 const zombieLookMs = 30_000;
 
-// First of all: until somebody listens, SIGUSR1 opens Node's debugger.
-const desk = openSignalDesk(process.stdin.isTTY || process.stderr.isTTY);
+// First of all: until somebody listens, SIGUSR1 opens Node's debugger. process.stdin would be opened by a look at it.
+const desk = openSignalDesk(isatty(0) || isatty(2));
 process.on('uncaughtException', crash);
-await main();
+void main();
 
 async function main(): Promise<void> {
   if (process.platform === 'win32') {

@@ -59,7 +59,7 @@ export async function run(story: Story): Promise<Ending> {
     const rejoins = (): boolean => hasToGo && onLost === 'rejoin' && !desk.stop.aborted;
     // A lock that was lost is not ours to give; one that another is to have is given first.
     if (why !== 'deposed' && rejoins()) continue;
-    await giveBack(story, term, hasToGo || !end.ran ? 0 : holdForMs);
+    await giveBack(story, term, hasToGo || !end.ran || end.failure !== undefined ? 0 : holdForMs);
     if (rejoins()) continue;
     if (hasToGo && !desk.stop.aborted) return { kind: 'lost' };
     return endingOf(end, desk);
@@ -135,6 +135,7 @@ async function giveBack({ elector, desk }: Story, term: Term, holdMs: number): P
 }
 
 function endingOf(end: Finish, desk: Story['desk']): Ending {
+  if (end.ran && end.failure !== undefined) return { kind: 'failed', message: end.failure };
   if (end.ran)
     return end.signal ? { kind: 'command-signalled', signal: end.signal } : { kind: 'command', code: end.status };
   if (end.message !== undefined) return { kind: 'failed', message: end.message };

@@ -4,6 +4,7 @@
 // Invariants: the command runs only under an armed guardian and a leash that is not due; `stop` resolves only when the
 // tree is empty of all but zombies; time is read before anything else is done on each tick.
 
+import { closeSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { constants } from 'node:os';
 import type { Clock, Now } from '../clock.ts';
@@ -12,7 +13,16 @@ import type { Event, Report } from '../observe/events.ts';
 import { type GatePlan, planGate } from './gate.ts';
 import { type Guardian, type GuardianChoice, startGuardian } from './guardian.ts';
 import { extend, type HeldLeash, hold, type Leash, pull, shorten, untilPull } from './leash.ts';
-import { findTree, groupIsGone, killEverybodyElse, markBirths, signalEach, signalGroup, type Tree } from './sweep.ts';
+import {
+  findEverybodyElse,
+  findTree,
+  groupIsGone,
+  killEverybodyElse,
+  markBirths,
+  signalEach,
+  signalGroup,
+  type Tree,
+} from './sweep.ts';
 import { newCookie } from './environment.ts';
 
 /** Suspends and late timers are noticed this soon. */
@@ -30,6 +40,8 @@ export interface End {
   readonly signal: NodeJS.Signals | undefined;
   /** Processes that SIGKILL did not end within the patience given: the lock must not be released. */
   readonly alive: readonly number[];
+  /** Why we ended it though nobody asked: a failure of ours. */
+  readonly failure?: string | undefined;
 }
 
 export type Started =
@@ -84,9 +96,7 @@ export async function createSupervisor(options: SupervisorOptions): Promise<Supe
     cookie,
     clock: options.clock,
     report: options.report,
-    onFailure: () => {
-      void current?.stop({ signal: undefined, graceMs: 0, why: 'leash' });
-    },
+    onFailure: (message) => current?.fail(message),
   });
   return new Supervisor(options, cookie, guardian, (child) => {
     current = child;
@@ -150,6 +160,10 @@ export class Supervisor {
     // Meanwhile; an earlier mark only makes sweeps look at more.
     const before = markBirths();
     await armed;
+    if (gate.gone) {
+      await this.#guardian.disarm();
+      throw new Error(`cannot start ${command}: the process that was to become it was killed`);
+    }
     // As it is now: it may have been extended while the gate and the guardian got ready.
     const held = hold(leash());
     if (stop.aborted || pull(held, clock.now()) !== 'none') {
@@ -186,6 +200,7 @@ export class Child {
   readonly #startedAt: Now;
   #held: HeldLeash;
   #end: { status: number; signal: NodeJS.Signals | undefined } | undefined;
+  #failure: string | undefined;
   #told = false;
   #late = false;
   #isClearing = false;
@@ -229,6 +244,13 @@ export class Child {
     return this.#late;
   }
 
+  /** We cannot go on being responsible for it: it is killed. */
+  fail(message: string): void {
+    if (this.#over) return;
+    this.#failure ??= message;
+    void this.stop({ signal: undefined, graceMs: 0, why: 'leash' });
+  }
+
   forward(signal: NodeJS.Signals): void {
     this.#signal(signal, 'forwarded');
   }
@@ -260,23 +282,31 @@ export class Child {
       await this.#pause(this.#end ? lookMs : tickMs);
       if (this.#end) lookMs = Math.min(lookMs * 2, slowestLookMs);
     }
-    return this.#finished([]);
+    // Nothing waits for the answer: whatever the guardian is told next, it reads this first.
+    const disarmed = this.#guardian.disarm();
+    return this.#finished(process.pid === 1 ? await this.#emptyNamespace(disarmed) : []);
   }
 
-  async #finished(alive: readonly number[]): Promise<End> {
+  /**
+   * As PID 1, before the lock can be given back: whatever shed all marks is still in our pid namespace. The guardian goes
+   * too.
+   */
+  async #emptyNamespace(disarmed: Promise<void>): Promise<readonly number[]> {
+    await disarmed;
+    killEverybodyElse();
+    this.#killedAt ??= this.#options.clock.now();
+    for (let lookMs = firstLookMs; ; lookMs = Math.min(lookMs * 2, slowestLookMs)) {
+      const alive = findEverybodyElse();
+      if (alive.length === 0 || this.#givenUp(alive)) return alive;
+      await this.#pause(lookMs);
+    }
+  }
+
+  #finished(alive: readonly number[]): End {
     this.#over = alive.length === 0;
     this.#cancelTick();
-    if (this.#over) {
-      // Nothing waits for the answer: whatever the guardian is told next, it reads this first.
-      const disarmed = this.#guardian.disarm();
-      if (process.pid === 1) {
-        // Before the lock can be given back: whatever shed all marks is still in our pid namespace. The guardian goes
-        // too.
-        await disarmed;
-        killEverybodyElse();
-      }
-    }
-    return { status: this.#end?.status ?? 128 + constants.signals.SIGKILL, signal: this.#end?.signal, alive };
+    const { status, signal } = this.#end ?? { status: 128 + constants.signals.SIGKILL, signal: undefined };
+    return { status, signal, alive, failure: this.#failure };
   }
 
   /** The command has ended and left others behind: they are told once, and killed when their grace is over. */
@@ -389,6 +419,7 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
   // Imported while the first request is under way: 46 ms of CPU that no start waits for.
   const { execa } = await import('execa');
   const plan = planGate(command, args, { ...inherited, [cookie]: '1' });
+  requireDescriptors(command);
   const spawned: Spawned = execa(plan.file, plan.args, {
     detached: true,
     cleanup: false,
@@ -421,6 +452,22 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
     }),
   };
   return gated;
+}
+
+/**
+ * Where none is left (EMFILE), Node gives a process without streams and its error a tick later; execa then throws
+ * something else, and nobody is there to hear the error, which ends leader-run as a bug would.
+ */
+function requireDescriptors(command: string): void {
+  const held: number[] = [];
+  try {
+    // A socket pair for descriptor 3, a pipe for the error of exec, and what a thread may open meanwhile.
+    for (let count = 0; count < 8; count += 1) held.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    throw new Error(`cannot start ${command}: ${(error as NodeJS.ErrnoException).code ?? 'no descriptor is left'}`);
+  } finally {
+    for (const descriptor of held) closeSync(descriptor);
+  }
 }
 
 function environmentLines(environment: Record<string, string>): string[] {

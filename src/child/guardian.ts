@@ -35,7 +35,7 @@ export interface GuardianOptions {
   readonly clock: Clock;
   readonly report: Report;
   /** No guardian can be had while one is needed: kill the command now. */
-  readonly onFailure: () => void;
+  readonly onFailure: (message: string) => void;
 }
 
 /** Throws a sentence when the kind that was asked for cannot be had. */
@@ -205,8 +205,10 @@ export class Guardian {
     try {
       await this.launch();
       this.#options.report({ kind: 'guardian-replaced', why });
-    } catch {
-      this.#options.onFailure();
+    } catch (error) {
+      this.#options.onFailure(
+        `the guardian is lost: ${why}, and ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 }
@@ -246,8 +248,10 @@ function tryLaunch({ file, args }: Launch, cookie: string): Promise<GuardianProc
     process_.on('exit', () => {
       resolve(undefined);
     });
-    process_.stdin.on('error', () => undefined);
-    process_.stdout.once('data', () => {
+    // Where no descriptor is left (EMFILE), Node gives a process without streams, and its error a tick later.
+    const { stdin, stdout } = process_ as { stdin?: Writable; stdout?: Readable };
+    stdin?.on('error', () => undefined);
+    stdout?.once('data', () => {
       resolve(process_);
     });
   });

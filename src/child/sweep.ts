@@ -80,6 +80,11 @@ export function killEverybodyElse(): void {
   if (process.pid === 1) send(-1, 'SIGKILL');
 }
 
+/** As PID 1: who is still alive besides us, without zombies. */
+export function findEverybodyElse(): number[] {
+  return allPids().filter((pid) => pid !== 1 && readProcess(pid) !== undefined);
+}
+
 /** The machine now; zeros where it cannot be told make sweeps look at every process. */
 export function markBirths(): Tree['before'] {
   return {

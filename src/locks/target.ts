@@ -3,6 +3,8 @@
 // how files are merged (kubeconfig.ts) nor how a connection is made.
 // Invariant: credentials go out unencrypted only over loopback, where `kubectl proxy` listens.
 
+import { constants } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { nameCap, printable } from '../observe/printable.ts';
@@ -33,12 +35,23 @@ export async function targetOfKubeconfig(
     trust,
     authorize:
       user === undefined ? () => Promise.resolve({ headers: {} }) : await authorizeOf(user, cluster, trust, clock, env),
-    warnings: trust.insecure
-      ? [
-          `${cluster.key}.insecure-skip-tls-verify is set: whoever sits between here and ${server.host} can read and change everything`,
-        ]
-      : [],
+    warnings: [trust.insecure ? unverified(cluster, server) : [], await openSecrets(user)].flat(),
   };
+}
+
+function unverified({ key }: Entry, { host }: URL): string {
+  return `${key}.insecure-skip-tls-verify is set: whoever sits between here and ${host} can read and change everything`;
+}
+
+/** What stands in the file itself; files that it names have modes of their own. */
+const secretFields = ['token', 'password', 'client-key-data', 'auth-provider'];
+
+/** Readable by a group is what a Secret's volume looks like, so only what everybody can read is told. */
+async function openSecrets(user: Entry | undefined): Promise<string[]> {
+  if (user === undefined || !secretFields.some((field) => Boolean(user.fields[field]))) return [];
+  const { mode } = await stat(user.file);
+  if ((mode & constants.S_IROTH) === 0) return [];
+  return [`${printable(user.file)} holds credentials that every user of this machine can read: chmod 600 it`];
 }
 
 function serverOf(cluster: Entry): URL {

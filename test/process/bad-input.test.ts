@@ -3,7 +3,7 @@
 // through the real bundle. Single known slips are in test/cli, test/locks and command-line.test.ts.
 // To check: a failure names its seed, and the whole input is in its message.
 
-import { mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -254,6 +254,36 @@ describe('a kubeconfig of noise', () => {
       await expectRefused(run, [124, 125], trace);
       expectPlainly(run.stderr).not.toContain(canary);
     });
+  });
+});
+
+describe('a kubeconfig that others can read', () => {
+  const secrets = [
+    { name: 'a token', user: { token: 'x' }, mode: 0o644, isTold: true },
+    { name: 'a password', user: { username: 'bob', password: 'x' }, mode: 0o604, isTold: true },
+    { name: 'a token for its group alone, as in a volume', user: { token: 'x' }, mode: 0o640, isTold: false },
+    { name: 'a token for its owner alone', user: { token: 'x' }, mode: 0o600, isTold: false },
+    { name: 'the name of a token file', user: { tokenFile: 'token' }, mode: 0o644, isTold: false },
+  ];
+  test.for(secrets)('is told of once at the start: $name', async ({ user, mode, isTold }, { arena, expect }) => {
+    const file = path.join(arena.folder, 'config');
+    const config = {
+      'current-context': 'c',
+      contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
+      clusters: [{ name: 'k', cluster: { server: 'https://127.0.0.1:1' } }],
+      users: [{ name: 'u', user }],
+    };
+    writeFileSync(file, JSON.stringify(config));
+    writeFileSync(path.join(arena.folder, 'token'), 'x', { mode: 0o600 });
+    // Not the umask's business.
+    chmodSync(file, mode);
+    const words = ['--lock=default/demo', `--kubeconfig=${file}`, '--wait=300ms', '--', 'true'];
+    const run = arena.spawn([...bundleOf(arena), ...words]);
+    expect(await run.end()).toMatchObject({ status: 124 });
+    await run.isAbandoned();
+    const told = run.stderr.split('\n').filter((line) => line.includes('chmod 600'));
+    expect(told).toHaveLength(isTold ? 1 : 0);
+    if (isTold) expect(told[0]).toContain(`${file} holds credentials`);
   });
 });
 

@@ -174,13 +174,14 @@ describe.concurrent('leader-run has', () => {
       expect(arena.isFree()).toBe(true);
     });
 
-    // It exits with 137 as if the command had died by itself, and says so.
-    test.fails('#6 that cannot be replaced makes leader-run exit with 125', async ({ arena, expect }) => {
+    test('#6 that cannot be replaced makes leader-run exit with 125', async ({ arena, expect }) => {
       const { run, puppet } = await arena.lead({ options: [...longTiming, '--guardian=node'], ownBundle: true });
       rmSync(join(arena.folder, 'bundle/dist/guardian-node.js'));
       process.kill(await arena.guardianOf(run), 'SIGKILL');
       await puppet.isOver('the command to be killed', 5000);
       expect(await run.end()).toMatchObject({ status: 125 });
+      const { reason } = await run.event('exit');
+      expect(reason).toContain('the guardian is lost: it ended (SIGKILL)');
     });
 
     test('that is about its duty touches no command that starts after it', async ({ arena, expect, skip }) => {
