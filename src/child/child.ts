@@ -287,10 +287,7 @@ export class Child {
     return this.#finished(process.pid === 1 ? await this.#emptyNamespace(disarmed) : []);
   }
 
-  /**
-   * As PID 1, before the lock can be given back: whatever shed all marks is still in our pid namespace. The guardian goes
-   * too.
-   */
+  /** As PID 1, before the lock is given back: what shed all marks is in our namespace still. The guardian goes too. */
   async #emptyNamespace(disarmed: Promise<void>): Promise<readonly number[]> {
     await disarmed;
     killEverybodyElse();

@@ -1,8 +1,10 @@
 // A lock that a coordinator assigns (KEP-4355): the elector takes it by invitation only, and lets go when asked to.
 // Invariant under test: a coordinator that errs about time (its clock, the last holder's) makes no two leaders of us.
 
-import { describe, expect, test } from 'vitest';
-import { aliceRun, bobRun, held, kinds, MemoryLock, Rig } from './rig.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { LeaderElector } from '../../src/elector/leader-elector.ts';
+import type { Lock, WatchNews } from '../../src/locks/lock.ts';
+import { aliceRun, bobRun, compare, held, kinds, MemoryLock, Rig } from './rig.ts';
 
 const settings = { coordinated: true } as const;
 const bob = (number: number) => ({ identity: 'bob', run: bobRun, number });
@@ -16,6 +18,28 @@ function invite(lock: MemoryLock): void {
 
 function mark(lock: MemoryLock, coordinator: 'invites' | 'deposes'): void {
   if (lock.sighting.kind === 'record') lock.sighting = { ...lock.sighting, coordinator };
+}
+
+/** What the library is given: answers at once, and a watch that the test speaks for. */
+function openMemory(memory: MemoryLock): { lock: Lock; tell: () => void } {
+  const told: ((news: WatchNews) => void)[] = [];
+  return {
+    tell: () => told.at(-1)?.({ kind: 'sighted', sighting: memory.sighting }),
+    lock: {
+      name: 'memory',
+      where: 'here',
+      coordinated: true,
+      read: () => Promise.resolve({ kind: 'sighted', sighting: memory.sighting }),
+      write: (request) => Promise.resolve(memory.write(request)),
+      rehearse: () => Promise.resolve({ kind: 'stored', sighting: { kind: 'absent' } }),
+      watch: (tell) => {
+        told.push(tell);
+        return () => undefined;
+      },
+      compare,
+      close: () => undefined,
+    },
+  };
 }
 
 /** One that bob holds, and that alice watches. */
@@ -116,6 +140,39 @@ describe('a coordinated lock', () => {
     rig.feed({ kind: 'work-ended' });
     rig.campaign().run(100);
     expect(rig.grant).toBeDefined();
+  });
+
+  test('that deposes the library ends its work, is released after it, and says so', async () => {
+    const memory = new MemoryLock();
+    memory.put(held('bob'), bob(1));
+    const { lock, tell } = openMemory(memory);
+    const stopped = vi.fn();
+    let deposed = false;
+    const work = vi.fn(async (signal: AbortSignal) => {
+      await vi.waitUntil(() => signal.aborted);
+      // Ours still: nobody else may lead before the work has ended.
+      expect(memory.sighting).toMatchObject({ record: { holderIdentity: 'alice' } });
+    });
+    const elector = new LeaderElector({
+      lock,
+      identity: 'alice',
+      callbacks: { onStartedLeading: ({ signal }) => work(signal), onStoppedLeading: stopped },
+      report: ({ kind }) => (deposed ||= kind === 'deposed'),
+    });
+    const over = elector.run();
+    await vi.waitUntil(() => elector.getLeader() === 'bob');
+    memory.put(held(''), bob(2));
+    tell();
+    invite(memory);
+    tell();
+    await vi.waitUntil(() => elector.isLeader());
+    memory.label();
+    mark(memory, 'deposes');
+    tell();
+    expect(await over).toBe('deposed');
+    expect([deposed, stopped.mock.calls, elector.isLeader()]).toEqual([true, [['deposed']], false]);
+    expect(memory.sighting).toMatchObject({ record: { holderIdentity: '' } });
+    elector.close();
   });
 
   test('held by a twin of our name is none of ours', () => {

@@ -212,7 +212,7 @@ function numberOf(effect: Request): number {
   return effect.kind === 'read' ? effect.number : effect.request.signature.number;
 }
 
-function compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered' {
+export function compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered' {
   if (a.object !== b.object) return 'unordered';
   const order = Number(a.state) - Number(b.state);
   return order === 0 ? 'same' : order < 0 ? 'older' : 'newer';
