@@ -1,13 +1,16 @@
 // Bundles everything into dist/, so that the published package has no dependencies (74 MB of them otherwise, most of
 // it Kubernetes models that are never used). Decides what of the Kubernetes client is taken, and writes the licences of
-// all that is inside. What is not needed at the start lies in chunks of its own, loaded on first use.
+// all that is inside. The program is one script for bin/leader-run.js, compiled ahead for the Node that builds;
+// packages that few runs need lie beside it and are loaded on first use. The library is made of ES modules.
 // Invariant: every part of the client that is replaced here was really imported by it; if an update of the client moves
 // one, the build fails rather than growing by half a megabyte.
 
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { Script } from 'node:vm';
 import { build, transform } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -91,10 +94,38 @@ const shortenPackages = {
   },
 };
 
+/** Packages that few runs need; each hides behind one dynamic import (test/tidy.test.ts). */
+const rare = { chalk: 'chalk', socks: 'socks', 'client-node': '@kubernetes/client-node' };
+
+const leaveRareApart = {
+  name: 'leave-rare-apart',
+  setup(builder) {
+    for (const [file, name] of Object.entries(rare)) {
+      builder.onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) =>
+        // As seen from bin/, whose require the program is given.
+        kind === 'dynamic-import' ? { path: `../dist/${file}.cjs`, external: true } : undefined,
+      );
+    }
+  },
+};
+
+/**
+ * V8's bytecode of the whole program, which spares a start 20 to 30 ms. For this very Node, hence the name: V8 looks at
+ * its own version and flags, but not at how it was built. bin/leader-run.js looks for the same name.
+ */
+async function compileAhead(file) {
+  setFlagsFromString('--no-lazy');
+  const script = new Script(await readFile(file, 'latin1'), { filename: file });
+  // As it will be when the data is used, or V8 refuses it.
+  setFlagsFromString('--lazy');
+  const { size } = await stat(process.execPath);
+  await writeFile(`${file}.${process.version}-${process.arch}-${size}.cache`, script.createCachedData());
+}
+
 /** The licence texts of all packages that have a file in the bundle. */
-async function writeLicences({ inputs }) {
+async function writeLicences(inputs) {
   const folders = new Set();
-  for (const input of Object.keys(inputs)) {
+  for (const input of inputs) {
     const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
     if (folder !== undefined) folders.add(folder);
   }
@@ -111,7 +142,6 @@ async function writeLicences({ inputs }) {
 }
 
 const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
-const entryPoints = { 'leader-run': 'src/main.ts', index: 'src/index.ts' };
 /** Run by Node as processes of their own (child/gate.ts, child/guardian.ts). */
 const programs = { 'gate-node': 'src/child/gate-node.ts', 'guardian-node': 'src/child/guardian-node.ts' };
 const taken = new Set();
@@ -122,7 +152,6 @@ const shared = {
   absWorkingDir: root,
   outdir: made,
   bundle: true,
-  format: 'esm',
   platform: 'node',
   target,
   minifyWhitespace: true,
@@ -130,29 +159,47 @@ const shared = {
   lineLimit: 160,
   legalComments: 'none',
   define: { __LEADER_RUN_VERSION__: JSON.stringify(version) },
+  metafile: true,
+  // Optional native parts of packages, looked for and done without.
+  external: ['encoding', 'bufferutil', 'utf-8-validate', 'supports-color'],
+  plugins: [slimClient(taken), shortenPackages],
+};
+const modules = {
+  ...shared,
+  format: 'esm',
   // CommonJS packages in an ES module bundle still call require for Node's own modules.
   banner: {
     js: `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`,
   },
 };
-const { metafile } = await build({
-  ...shared,
-  entryPoints,
-  splitting: true,
-  // Beside the entries, since chunks start the programs below by their path.
-  chunkNames: '[name]-[hash]',
-  metafile: true,
-  // Optional native parts of packages, looked for and done without.
-  external: ['encoding', 'bufferutil', 'utf-8-validate', 'supports-color'],
-  plugins: [slimClient(taken), shortenPackages],
-});
-// By themselves: what they have in common with the rest would be split off into files that every start must load.
-await build({ ...shared, entryPoints: programs });
+/** Node makes a module of each of its own for `import`, asking for all that is in it, and that loads still more. */
+const scripts = { ...shared, format: 'cjs', supported: { 'dynamic-import': false } };
+const builds = await Promise.all([
+  build({
+    ...scripts,
+    entryPoints: { 'leader-run': 'src/main.ts' },
+    plugins: [leaveRareApart, shortenPackages],
+    define: { ...shared.define, 'import.meta.url': '__url' },
+    banner: {
+      js: `(function (require, __filename) { 'use strict'; const __url = require('node:url').pathToFileURL(__filename).href;`,
+    },
+    footer: { js: '})' },
+  }),
+  build({ ...scripts, entryPoints: rare, outExtension: { '.js': '.cjs' } }),
+  build({
+    ...modules,
+    entryPoints: { index: 'src/index.ts' },
+    splitting: true,
+    chunkNames: '[name]-[hash]',
+  }),
+  build({ ...modules, entryPoints: programs }),
+]);
+await compileAhead(path.join(made, 'leader-run.js'));
+const inputs = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const missing = Object.keys(standIns).filter((name) => !taken.has(name));
-const hasClient = Object.keys(metafile.inputs).some((input) => input.includes('client-node'));
-if (hasClient && missing.length > 0)
+if (missing.length > 0)
   throw new Error(`client-node does not import ${missing.join(', ')} any more: look at standIns in scripts/build.mjs`);
-await writeLicences(metafile);
+await writeLicences(inputs);
 await rm(replaced, { recursive: true, force: true });
 if (existsSync(dist)) await rename(dist, replaced);
 await rename(made, dist);
