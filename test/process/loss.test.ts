@@ -148,7 +148,7 @@ describe.concurrent('leader-run meets', () => {
       const goneAt = await puppet.isOver();
       arena.mendStore();
       expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
-      await run.end();
+      expect(await run.end()).toMatchObject({ status: 122 });
     });
 
     test('#34 lets a stopped command end by itself within its grace', async ({ arena, expect }) => {
@@ -164,7 +164,7 @@ describe.concurrent('leader-run meets', () => {
       expect(await run.event('command-ended')).toMatchObject({ status: 5 });
       expect(run.events.filter(({ event }) => event === 'signalled').map(({ signal }) => signal)).toEqual(['SIGTERM']);
       arena.mendStore();
-      await run.end();
+      expect(await run.end()).toMatchObject({ status: 122 });
     });
 
     test('gives no more grace when a stop is asked for after the loss, and then does not lead again', async ({
