@@ -1,4 +1,5 @@
-// What it decides: where a Go program that the tests need lies in the cache, and who builds it when it is absent.
+// What it decides: where a Go program that the tests need lies in the cache, and who builds it when it is absent; and
+// the same, by `cached`, for whatever else has to be built once.
 // What it does not know: what the programs are for; servers.ts and the interop tests name them.
 // To check: the returned file is complete and was built from exactly the hashed inputs. So a build goes to a name
 // of its own and is renamed at the end, and whoever wins the lock looks once more before building.
@@ -18,27 +19,42 @@ export interface GoTool {
   readonly name: string;
   /** Added to `-s -w`. */
   readonly ldflags?: string;
+  /** Instead of go.mod, for the same source with other releases of what it imports. */
+  readonly modfile?: string;
 }
 
-/** Thrown when the program can be had in no way here: no Go, or Go that cannot build it (no network, for one). */
-export class GoToolMissing extends Error {}
+/** Thrown when a program can be had in no way here: its tools are not installed, or cannot build it (no network). */
+export class ToolMissing extends Error {}
+export { ToolMissing as GoToolMissing };
 
 export async function goTool(tool: GoTool): Promise<string> {
-  const folder = path.join(cacheFolder(), `${tool.name}-${await cacheKey(tool)}`);
-  const binary = path.join(folder, tool.name);
-  if (await exists(binary)) return binary;
+  return await cached(tool.name, await cacheKey(tool), 'with Go', async (temporary) => {
+    await go(tool.dir, ['build', ...buildFlags(tool), '-o', temporary, tool.package]);
+  });
+}
+
+/** The file or folder of this name and key; when it is absent, `make` makes it where it is told to. */
+export async function cached(
+  name: string,
+  key: string,
+  how: string,
+  make: (temporary: string) => Promise<void>,
+): Promise<string> {
+  const folder = path.join(cacheFolder(), `${name}-${key}`);
+  const full = path.join(folder, name);
+  if (await exists(full)) return full;
   await mkdir(folder, { recursive: true });
   return await withLock(path.join(folder, 'lock'), async () => {
-    if (await exists(binary)) return binary;
-    process.stderr.write(`leader-run tests: building ${tool.name} with Go, once; later runs find it in the cache.\n`);
-    const temporary = `${binary}.${randomUUID()}`;
+    if (await exists(full)) return full;
+    process.stderr.write(`leader-run tests: building ${name} ${how}, once; later runs find it in the cache.\n`);
+    const temporary = `${full}.${randomUUID()}`;
     try {
-      await go(tool.dir, ['build', ...buildFlags(tool), '-o', temporary, tool.package]);
-      await rename(temporary, binary);
+      await make(temporary);
+      await rename(temporary, full);
     } finally {
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true, recursive: true });
     }
-    return binary;
+    return full;
   });
 }
 
@@ -49,16 +65,23 @@ export function cacheFolder(): string {
 }
 
 function buildFlags(tool: GoTool): string[] {
-  return ['-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${tool.ldflags ?? ''}`.trim()];
+  const { ldflags = '', modfile } = tool;
+  const flags = ['-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${ldflags}`.trim()];
+  return modfile === undefined ? flags : [...flags, `-modfile=${modfile}`];
 }
 
 async function cacheKey(tool: GoTool): Promise<string> {
-  const hash = createHash('sha256');
   // `go version` names the platform too, and in this folder it is the toolchain that go.mod asks for.
-  hash.update(JSON.stringify([tool.package, buildFlags(tool), (await go(tool.dir, ['version'])).trim()]));
+  const version = (await go(tool.dir, ['version'])).trim();
   const names = (await readdir(tool.dir)).filter((name) => /\.(go|mod|sum)$/.test(name)).sort();
-  for (const name of names) {
-    const text = await readFile(path.join(tool.dir, name));
+  return await keyOf(tool.dir, names, [tool.package, buildFlags(tool), version]);
+}
+
+/** A key for `cached`: of the files in that folder, and of whatever else decides what is made. */
+export async function keyOf(dir: string, files: readonly string[], more: unknown): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(more));
+  for (const name of files) {
+    const text = await readFile(path.join(dir, name));
     hash.update(`\n${name} ${String(text.length)}\n`).update(text);
   }
   return hash.digest('hex').slice(0, 16);
@@ -66,18 +89,24 @@ async function cacheKey(tool: GoTool): Promise<string> {
 
 async function go(dir: string, args: readonly string[]): Promise<string> {
   // Without cgo a build needs no C compiler and the binary runs in any image of the platform.
-  const child = spawn('go', args, { cwd: dir, env: { ...process.env, CGO_ENABLED: '0' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  return await runTool(dir, ['go', ...args], { CGO_ENABLED: '0' });
+}
+
+/** What it printed. */
+export async function runTool(dir: string, command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const [file = '', ...args] = command;
+  const child = spawn(file, args, { cwd: dir, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
   const status = await new Promise<number | null>((resolve, reject) => {
     child.once('close', resolve);
     child.once('error', (error) => {
-      reject(new GoToolMissing(`Go is not installed (${error.message})`));
+      reject(new ToolMissing(`${file} is not installed (${error.message})`));
     });
   });
   if (status === 0) return output.stdout;
-  throw new GoToolMissing(`go ${args.join(' ')} failed:\n${output.stderr.slice(-4000)}`);
+  throw new ToolMissing(`${command.join(' ')} failed:\n${`${output.stdout}${output.stderr}`.slice(-4000)}`);
 }
 
 // The lock is a symbolic link whose target names the builder: made in one step with its content, so a lock without

@@ -1,9 +1,16 @@
-// What it decides: where the client-go candidate of this folder is built from and how the binary is called.
-// What it does not know: its flags (main.go) and who runs it.
+// What it decides: where the client-go candidates of this folder are built from and how their binaries are called.
+// What it does not know: their flags (main.go) and who runs them.
 // To check: the first call may take a minute (GoToolMissing without Go), so tests call it in a hook with time enough.
 import { fileURLToPath } from 'node:url';
 import { goTool } from '../../helpers/go-tool.ts';
 
+const dir = fileURLToPath(new URL('.', import.meta.url));
+
 export async function clientGoElector(): Promise<string> {
-  return await goTool({ dir: fileURLToPath(new URL('.', import.meta.url)), package: '.', name: 'client-go-elector' });
+  return await goTool({ dir, package: '.', name: 'client-go-elector' });
+}
+
+/** Of v0.20, which knows all kinds of locks. */
+export async function oldClientGoElector(): Promise<string> {
+  return await goTool({ dir, package: '.', name: 'client-go-0.20-elector', modfile: 'v0.20.mod' });
 }

@@ -1,5 +1,6 @@
 // What it decides: how a stock client-go candidate behaves that runs a command while it leads. It is the peer
 // that leader-run is compared with and shares locks with, so it uses client-go's election exactly as it is.
+// The same text is built with two releases: go.mod has today's, v0.20.mod the last line with all kinds of locks.
 // What it does not know: leader-run's rules. With -release-on-cancel it gives the Lease back before its child
 // has ended, because client-go does; do not repair that here.
 // To check: it never exits before its child has ended, and every line that it prints itself is one JSON object.
@@ -26,7 +27,8 @@ import (
 
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "kubeconfig file")
-	lock := flag.String("lock", "", "namespace/name of the Lease")
+	lock := flag.String("lock", "", "namespace/name of the lock")
+	kind := flag.String("lock-kind", resourcelock.LeasesResourceLock, "what this release of client-go knows")
 	identity := flag.String("identity", "", "this candidate's name in the record")
 	leaseDuration := flag.Duration("lease-duration", 15*time.Second, "")
 	renewDeadline := flag.Duration("renew-deadline", 10*time.Second, "")
@@ -41,7 +43,7 @@ func main() {
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
 	fail(err)
 	// Kubernetes' own components go through this constructor: it limits each request to half the renew deadline.
-	resource, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, namespace, name,
+	resource, err := resourcelock.NewFromKubeconfig(*kind, namespace, name,
 		resourcelock.ResourceLockConfig{Identity: *identity}, config, *renewDeadline)
 	fail(err)
 
