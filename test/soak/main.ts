@@ -4,7 +4,7 @@
 
 import { parseArgs } from 'node:util';
 import { startServers } from '../helpers/servers.ts';
-import { printed, soak } from './soak.ts';
+import { grows, printed, soak } from './soak.ts';
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +22,8 @@ try {
   const figures = await soak({ servers, forMs, seed, say: console.log });
   console.log(printed(figures));
   const { worstOverlapMs, complaints, leaked, crashes } = figures;
-  process.exitCode = worstOverlapMs > 0 || complaints.length + leaked.length + crashes.length > 0 ? 1 : 0;
+  const faults = complaints.length + leaked.length + crashes.length;
+  process.exitCode = worstOverlapMs > 0 || faults > 0 || grows(figures) ? 1 : 0;
 } finally {
   await servers.close();
 }

@@ -5,6 +5,8 @@
 // leader-run is stopped or dying, and no command leaves its session and environment at once. A pause between two faults
 // is part of the schedule, not a wait for something; the machine's timing is not repeated by the seed.
 import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Candidate, isAlive, type Stage, staged, until } from '../helpers/candidate.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
@@ -21,9 +23,13 @@ export interface SoakOptions {
 }
 
 export interface Growth {
+  /** After the warm-up, which is the first third: the median of the second. */
   readonly first: number;
+  /** The median of the last third. */
   readonly last: number;
   readonly most: number;
+  /** The slope of a straight line through the samples after the warm-up. */
+  readonly perHour: number;
 }
 
 export interface SoakFigures {
@@ -38,13 +44,18 @@ export interface SoakFigures {
   readonly complaints: readonly string[];
   /** Wrappers, gates, guardians and commands that lived on after all wrappers had ended. */
   readonly leaked: readonly number[];
-  /** Of the one candidate that nobody ends; medians of the first and the last quarter. */
+  /** Of the one candidate that nobody ends. */
   readonly descriptors: Growth;
   readonly residentKb: Growth;
   /** How long it took until somebody's command was at work once the faults had ceased. */
   readonly recoveredMs: number;
   /** Stack traces and internal errors in any log. */
   readonly crashes: readonly string[];
+}
+
+interface Sample {
+  readonly atMs: number;
+  readonly value: number;
 }
 
 const seats = 5;
@@ -89,8 +100,8 @@ class Soak {
   readonly #faults: Record<string, number> = {};
   /** All processes that any wrapper was ever seen to have below it, with their start times. */
   readonly #family = new Map<number, string>();
-  readonly #descriptors: number[] = [];
-  readonly #resident: number[] = [];
+  readonly #descriptors: Sample[] = [];
+  readonly #resident: Sample[] = [];
   #over = false;
 
   constructor(stage: Stage, servers: Servers, proxies: readonly FaultProxy[], seed: number) {
@@ -202,8 +213,8 @@ class Soak {
     // command any more. A standby gets one when it is to lead.
     const guarded = async (): Promise<boolean> => {
       if (seat.ended || guardians().some((each) => each !== guardian)) return true;
-      const last = (await this.#stage.stamps.lives()).at(-1);
-      return last?.name !== seat.candidate.name || last.lastSeen < Date.now() - 500;
+      const last = await this.#lastCommand();
+      return last?.name !== seat.candidate.name || !isAlive(last.pid);
     };
     await until('another guardian', guarded, patienceMs);
   }
@@ -248,8 +259,9 @@ class Soak {
         for (const pid of [candidate.pid, ...childrenOf(candidate.pid)]) this.#remember(pid);
       }
       const pid = this.#seats[0]?.candidate.pid ?? 0;
-      this.#descriptors.push(readdirSync(`/proc/${pid}/fd`).length);
-      this.#resident.push(Number(/VmRSS:\s+(\d+)/.exec(read(pid, 'status'))?.[1]));
+      const atMs = performance.now();
+      this.#descriptors.push({ atMs, value: readdirSync(`/proc/${pid}/fd`).length });
+      this.#resident.push({ atMs, value: Number(/VmRSS:\s+(\d+)/.exec(read(pid, 'status'))?.[1]) });
       await pause(sampleMs);
     }
   }
@@ -261,14 +273,22 @@ class Soak {
       next += 30_000;
       const { lives, worstOverlapMs, complaints } = await this.#stage.stamps.verdict();
       const faults = Object.values(this.#faults).reduce((sum, each) => sum + each, 0);
-      say(`${lives} commands, ${faults} faults, worst overlap ${shown(worstOverlapMs, complaints)}`);
+      const kilobytes = this.#resident.at(-1)?.value ?? 0;
+      say(`${lives} commands, ${faults} faults, worst overlap ${shown(worstOverlapMs, complaints)}, resident ${kilobytes} KB`);
     }
   }
 
   /** Whose command began last; the Lease cannot be asked while the server is frozen. */
   async #leading(): Promise<Seat | undefined> {
-    const last = (await this.#stage.stamps.lives()).at(-1)?.name;
-    return this.#seats.find(({ candidate, ended }) => !ended && candidate.name === last);
+    const last = await this.#lastCommand();
+    return this.#seats.find(({ candidate, ended }) => !ended && candidate.name === last?.name);
+  }
+
+  /** From the file without the beats, which after some minutes takes as long to read as a fault lasts. */
+  async #lastCommand(): Promise<{ readonly name: string; readonly pid: number } | undefined> {
+    const text = await readFile(path.join(this.#stage.folder, 'stamps'), 'utf8');
+    const [, name = '', pid] = [...text.matchAll(/^\d+ start (\S+) (\d+) /gm)].at(-1) ?? [];
+    return pid === undefined ? undefined : { name, pid: Number(pid) };
   }
 
   async #leftOver(): Promise<readonly number[]> {
@@ -315,7 +335,8 @@ export function printed(figures: SoakFigures): string {
   const { faults, handOverMs, descriptors, residentKb, complaints, leaked, crashes } = figures;
   const kinds = Object.entries(faults).sort(([a], [b]) => a.localeCompare(b));
   const total = kinds.reduce((sum, [, count]) => sum + count, 0);
-  const change = ({ first, last, most }: Growth): string => `${first} at first, ${last} at last, ${most} at most`;
+  const change = ({ first, last, most, perHour }: Growth): string =>
+    `${first} after warm-up, ${last} at last, ${most} at most; after the first third ${perHour} an hour`;
   const rows: readonly (readonly [string, string])[] = [
     ['seed', String(figures.seed)],
     ['time', `${figures.seconds} s`],
@@ -338,13 +359,28 @@ function shown(worstOverlapMs: number, complaints: readonly string[]): string {
   return worstOverlapMs === 0 && complaints.length === 0 ? 'none' : `${worstOverlapMs} ms: ${complaints.join('; ')}`;
 }
 
-function growth(values: readonly number[]): Growth {
-  const quarter = Math.ceil(values.length / 4);
+/** Whether there is more of it the longer it runs, told generously: a heap breathes, and a run of minutes tells little. */
+export function grows({ seconds, residentKb, descriptors }: SoakFigures): boolean {
+  return seconds >= 600 && (residentKb.perHour > 100_000 || descriptors.perHour > 100);
+}
+
+function growth(samples: readonly Sample[]): Growth {
+  const third = Math.ceil(samples.length / 3);
+  const values = samples.map(({ value }) => value);
   return {
-    first: median(values.slice(0, quarter)),
-    last: median(values.slice(-quarter)),
-    most: Math.max(0, ...values),
+    first: median(values.slice(third, 2 * third)),
+    last: median(values.slice(-third)),
+    most: values.reduce((most, value) => Math.max(most, value), 0),
+    perHour: Math.round(slope(samples.slice(third)) * 3_600_000),
   };
+}
+
+/** Of the line of least squares, in units per millisecond. */
+function slope(samples: readonly Sample[]): number {
+  const mean = (of: (sample: Sample) => number): number => samples.reduce((sum, each) => sum + of(each), 0) / samples.length;
+  const [at, value] = [mean(({ atMs }) => atMs), mean((each) => each.value)];
+  const spread = mean((each) => (each.atMs - at) ** 2);
+  return spread > 0 ? mean((each) => (each.atMs - at) * (each.value - value)) / spread : 0;
 }
 
 function median(values: readonly number[]): number {
