@@ -1,8 +1,8 @@
 // What the interop tests share: how another elector's candidate is had and started, and a relay in which leader-run and
 // that elector take one lock from each other in every way that a holder can end, each end once.
 // Decides when a hand-over was right; knows no elector by name. All peers take the flags of client-go/main.go.
-// To check: the commands' stamps judge every hand-over; and leader-run, coming next after a holder that did not give the
-// lock back, began no earlier than the lease and the foreign grace after the last renewal that could be seen.
+// To check: the stamps judge every hand-over; and leader-run, coming next after a holder that did not release, began no
+// earlier than the lease and the foreign grace after the last renewal that could be seen.
 import { readFileSync } from 'node:fs';
 import { expect, inject } from 'vitest';
 import { type Candidate, lockName, short, type Stage, staged, type StartOptions, until } from '../helpers/candidate.ts';
