@@ -178,7 +178,8 @@ async function openStage(client: ServersClient, { rules = [leaseRule] }: StageOp
       const { command = stamps.command(name, options), through = [], local } = options;
       const where = local === undefined ? ['--kubeconfig', await configOf(name, options)] : [`--local=${local}`];
       const set = ['--lock', lock, ...where, '--identity', identity, '--log-format', 'json', '--log-level', 'debug'];
-      const [file = '', ...words] = [...through, process.execPath, leaderRun, ...set, ...timings, ...flags, '--', ...command];
+      const given = [...set, ...timings, ...flags];
+      const [file = '', ...words] = [...through, process.execPath, leaderRun, ...given, '--', ...command];
       return launch(name, identity, [file, ...words], env);
     },
     async startClientGo(name, binary, options = {}) {

@@ -359,7 +359,7 @@ function shown(worstOverlapMs: number, complaints: readonly string[]): string {
   return worstOverlapMs === 0 && complaints.length === 0 ? 'none' : `${worstOverlapMs} ms: ${complaints.join('; ')}`;
 }
 
-/** Whether there is more of it the longer it runs, told generously: a heap breathes, and a run of minutes tells little. */
+/** Whether there is more the longer it runs, told generously: a heap breathes, and a run of minutes tells little. */
 export function grows({ seconds, residentKb, descriptors }: SoakFigures): boolean {
   return seconds >= 600 && (residentKb.perHour > 100_000 || descriptors.perHour > 100);
 }
@@ -377,7 +377,8 @@ function growth(samples: readonly Sample[]): Growth {
 
 /** Of the line of least squares, in units per millisecond. */
 function slope(samples: readonly Sample[]): number {
-  const mean = (of: (sample: Sample) => number): number => samples.reduce((sum, each) => sum + of(each), 0) / samples.length;
+  const mean = (of: (sample: Sample) => number): number =>
+    samples.reduce((sum, each) => sum + of(each), 0) / samples.length;
   const [at, value] = [mean(({ atMs }) => atMs), mean((each) => each.value)];
   const spread = mean((each) => (each.atMs - at) ** 2);
   return spread > 0 ? mean((each) => (each.atMs - at) * (each.value - value)) / spread : 0;

@@ -1,6 +1,6 @@
 // Row 35 of the fault matrix, as far as it is about what a connection rests on: the name of the server, the authority
-// that vouches for it, its certificate's dates. Each changes under a leader that has a connection, which is then cut, so
-// that she has to believe all of it anew.
+// that vouches for it, its certificate's dates. Each changes under a leader that has a connection, which is then cut,
+// so that she has to believe all of it anew.
 // To check: names are resolved by the machine's own resolver, in a mount namespace whose files are the test's (needs
 // root). R = 10 s where the fault ends within it.
 import { execFileSync } from 'node:child_process';
