@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type Stage, staged } from '../helpers/candidate.ts';
 import { connect, type ServersClient } from '../helpers/servers-client.ts';
 import {
-  cutOff, had, impatience, kindFlags, pathOf, type Peer, relay, type Row, rules, startPeer, table, versions,
+  cutOff, had, impatience, kindFlags, mainEndings, pathOf, type Peer, relay, type Row, rules, startPeer, table,
+  versions,
 } from './peers.ts';
 import { pythonElector } from './python/elector.ts';
 
@@ -36,6 +37,11 @@ describe.skipIf(program === null).concurrent('leader-run and the Python client',
 
   test.each(kinds)('take %s from each other, however the holder ends', async (kind) => {
     rows.push(await relay(client, { peer, kind, odd: kind === 'configmaps' }));
+  });
+
+  test('exclude each other where it is on a ConfigMap and leader-run on the pair, on its way to a Lease', async () => {
+    const kinds = { kind: 'configmaps', ourKind: 'configmapsleases' } as const;
+    rows.push(await relay(client, { peer, ...kinds, run: mainEndings, odd: true }));
   });
 
   test.each(kinds)('live together on %s when it is cut off, since its request never ends', async (kind) => {
