@@ -1,7 +1,7 @@
 // Security on the real server, where it alone can answer: what it stores of a hostile holder, that a stranger's
 // authority is not believed, what the machine shows of a candidate's token, and that nobody borrows its name.
 // To check: the output is searched as it came, byte for byte; the commands' stamps say who lived.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
@@ -33,6 +33,29 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         expect(out).toContain('bob');
         expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
       }
+    });
+  });
+
+  test('cuts a holder of a megabyte short, and waits for it as for any other', async () => {
+    await staged(client, async ({ start, stamps, lease }) => {
+      await lease.create({ holderIdentity: 'x'.repeat(1_000_000), leaseDurationSeconds: 2 });
+      const madeAt = Date.now();
+      const alice = await start('alice');
+      const { startedAt } = await stamps.started('alice');
+      expect(startedAt - madeAt).toBeGreaterThanOrEqual(2000);
+      expect(alice.all('standing-by')).toHaveLength(1);
+      expect(alice.text().length).toBeLessThan(20_000);
+    });
+  });
+
+  test('hands its connection to nobody: the command has 0, 1 and 2', async () => {
+    await staged(client, async ({ start }) => {
+      // Those of ls itself, with one more for the folder that it reads, and what this test's own process passes on.
+      const command = ['sh', '-c', 'exec ls -m /proc/self/fd >&2'];
+      const bare = spawnSync('sh', command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' }).stderr;
+      const alice = await start('alice', { command });
+      expect((await alice.end()).status).toBe(0);
+      expect(/^0, .*$/m.exec(alice.text())?.[0]).toBe(bare.trim());
     });
   });
 

@@ -3,10 +3,13 @@
 // test's own. What a real API server adds is in test/cluster/security.test.ts; the threat model is SECURITY.md.
 // To check: a canary stands for each secret, and all output is searched for it as it is and in base64.
 
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { createServer } from 'node:tls';
 import { beforeAll, describe, type ExpectStatic } from 'vitest';
-import { type Arena, descendantsOf, type Run, test, textOf } from '../helpers/run-cli.ts';
+import { type Arena, descendantsOf, descriptorsOf, type Run, test, textOf } from '../helpers/run-cli.ts';
 import { type Certificates, makeCertificates } from '../locks/certificates.ts';
 import { type Asked, type FakeApi, type FakeOptions, startFakeApi } from '../locks/fake-api.ts';
 
@@ -21,8 +24,8 @@ const canary = 'canary-5c1ab04f9e';
 const evil = 'bob\u001b[2J\u001b]8;;http://x\u0007\u009b31m\r\n{"event":"exit"}\u202e\u2028';
 
 describe.concurrent('leader-run', () => {
+  const formats = ['pretty', 'json'];
   describe('to the eyes of a terminal', () => {
-    const formats = ['pretty', 'json'];
     test.for(formats)('shows a holder of escapes as text: %s', async (format, { arena, expect }) => {
       await withApi({}, async (api) => {
         api.handle = answering(200, lease({ holderIdentity: evil, leaseDurationSeconds: 60 }));
@@ -63,11 +66,22 @@ describe.concurrent('leader-run', () => {
     });
   });
 
-  describe('told to run a command that is not there', () => {
+  describe('told to run a command of a strange name', () => {
     test('shows its name as text', async ({ arena, expect }) => {
       const run = arena.run({ command: [`/nowhere/${evil}`] });
       expect(await endOf(run)).toBe(127);
       expectPlain(run, expect);
+    });
+
+    test('shows the name of one that is there as text too', async ({ arena, expect }) => {
+      const command = put(arena, evil.replaceAll('/', '_'), '#!/bin/sh\n', 0o700);
+      for (const format of formats) {
+        const words = arena.words({ command: [command] }).map((word) => word.replace('--log-format=json', `--log-format=${format}`));
+        const run = arena.spawn([process.execPath, ...words]);
+        expect(await endOf(run)).toBe(0);
+        expectPlain(run, expect);
+        expect(run.stderr).toContain('bob');
+      }
     });
   });
 
@@ -113,6 +127,22 @@ describe.concurrent('leader-run', () => {
       });
     });
 
+    test('shows nothing of a client key, whose owner may do nothing', async ({ arena, expect }) => {
+      await withApi({ tls: { ...certificates.server, ca: certificates.ca } }, async (api) => {
+        api.handle = answering(403, { kind: 'Status', code: 403, reason: 'Forbidden', message: 'no' });
+        const { cert, key } = certificates.client;
+        const user = { 'client-certificate-data': base64(cert), 'client-key-data': base64(key) };
+        const cluster = { 'certificate-authority-data': base64(certificates.ca) };
+        const run = kubeRun(arena, { config: kubeconfig(api.url, user, cluster), options: ['--log-level=debug'] });
+        expect(await endOf(run)).toBe(125);
+        expect(api.asked[0]?.client).toBe('client');
+        const parts = [...key.split('\n'), ...(base64(key).match(/.{40}/g) ?? [])];
+        const lines = parts.filter((line) => /^[\w+/=]{40,}$/.test(line));
+        expect(lines.length).toBeGreaterThan(3);
+        for (const line of lines) expect(run.stderr).not.toContain(line);
+      });
+    });
+
     test('that crashes shows none of them, and hands none of them to its command', async ({ arena, expect }) => {
       await withApi({}, async (api) => {
         api.handle = memoryApi();
@@ -152,6 +182,33 @@ describe.concurrent('leader-run', () => {
       });
     });
 
+    test('by the authority of its kubeconfig alone, whomever the environment vouches for', async ({ arena, expect }) => {
+      await withApi({ tls: certificates.stranger }, async (api) => {
+        const run = kubeRun(arena, {
+          config: kubeconfig(api.url, { token: canary }, { 'certificate-authority-data': base64(certificates.ca) }),
+          env: { NODE_EXTRA_CA_CERTS: put(arena, 'stranger.crt', certificates.stranger.cert) },
+        });
+        expect((await run.event('trouble')).message).toMatch(/certificate/);
+        await stop(run);
+        expect(api.asked).toEqual([]);
+      });
+    });
+
+    test('which has to speak TLS 1.2 or later', async ({ arena, expect }) => {
+      const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' } as const;
+      let connected = 0;
+      const server = createServer({ ...certificates.server, ...old }, () => (connected += 1));
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const ca = { 'certificate-authority-data': base64(certificates.ca) };
+      const run = kubeRun(arena, { config: kubeconfig(`https://127.0.0.1:${port}`, { token: canary }, ca) });
+      expect((await run.event('trouble')).message).toMatch(/protocol|EPROTO|alert|version/i);
+      await stop(run);
+      expect(connected).toBe(0);
+      server.close();
+    });
+
     test('unless the kubeconfig says otherwise, which is told at each start', async ({ arena, expect }) => {
       await withApi({ tls: certificates.stranger }, async (api) => {
         api.handle = answering(200, lease({ holderIdentity: 'bob', leaseDurationSeconds: 60 }));
@@ -188,9 +245,55 @@ describe.concurrent('leader-run', () => {
       await puppet.isOver();
       expect(existsSync(trace) ? textOf(trace) : '').toBe('');
     });
+
+    test('runs nothing that PATH has for a shell or its helpers, be it to start, to guard or to kill', async ({
+      arena,
+      expect,
+    }) => {
+      const trace = path.join(arena.folder, 'trace');
+      const folder = path.join(arena.folder, 'first');
+      mkdirSync(folder);
+      const programs = ['sh', 'bash', 'dash', 'busybox', 'env', 'kill', 'sleep', 'cat', 'grep', 'node', 'setsid', 'ps'];
+      for (const name of programs)
+        writeFileSync(path.join(folder, name), `#!/bin/sh\necho ${name} >> ${trace}\n`, { mode: 0o700 });
+      const { run, puppet } = await arena.lead({ env: { PATH: `${folder}:${process.env['PATH'] ?? ''}` } });
+      puppet.spawn('kid', 'session');
+      const kid = await arena.next('kid');
+      await arena.guardianOf(run);
+      run.kill('SIGKILL');
+      await Promise.all([puppet.isOver(), kid.isOver()]);
+      expect(existsSync(trace) ? textOf(trace) : '').toBe('');
+    });
   });
 
   describe('on a machine of many users', () => {
+    test('opens no port, and leaves nothing in folders that they share', async ({ arena, expect }) => {
+      await withApi({}, async (api) => {
+        api.handle = memoryApi();
+        const shared = path.join(arena.folder, 'shared');
+        mkdirSync(shared);
+        const env = { TMPDIR: shared, TMP: shared, TEMP: shared };
+        const run = kubeRun(arena, { api, command: arena.puppet(), env });
+        const puppet = await arena.next();
+        const listening = [run.pid, ...descendantsOf(run.pid)].filter((pid) => pid !== puppet.pid).flatMap(listensOn);
+        expect(listening).toEqual([]);
+        puppet.exit(0);
+        expect(await endOf(run)).toBe(0);
+        expect(readdirSync(shared)).toEqual([]);
+      });
+    });
+
+    test("takes no other user's folder for a store", async ({ arena, expect, skip }) => {
+      skip(process.getuid?.() !== 0, 'needs root');
+      const store = path.join(arena.folder, 'theirs');
+      mkdirSync(store, { mode: 0o700 });
+      chownSync(store, 65534, 65534);
+      const run = arena.run({ store, command: ['true'] });
+      expect(await endOf(run)).toBe(125);
+      expect(run.stderr).toContain('belongs to another user');
+      expect(readdirSync(store)).toEqual([]);
+    });
+
     test('keeps its store to itself, whatever the umask', async ({ arena, expect }) => {
       const store = path.join(arena.folder, 'fresh');
       const through = ['sh', '-c', 'umask 0; exec "$@"', 'sh'];
@@ -215,6 +318,26 @@ describe.concurrent('leader-run', () => {
       expect(run.stderr).toContain(`the folder ${store} is a link`);
       expect(readdirSync(path.join(arena.folder, 'real'))).toEqual([]);
     });
+  });
+});
+
+describe('the package', () => {
+  const read = (file: string): unknown =>
+    JSON.parse(readFileSync(path.join(import.meta.dirname, '../..', file), 'utf8')) as unknown;
+  const manifest = read('package.json') as Record<string, Record<string, string> | undefined>;
+
+  test('brings no code but its own, and runs none where it is installed', ({ expect }) => {
+    for (const list of ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundledDependencies'])
+      expect(manifest[list], list).toBeUndefined();
+    const scripts = Object.keys(manifest['scripts'] ?? {});
+    expect(scripts.filter((name) => /^(pre|post)?install$/.test(name))).toEqual([]);
+  });
+
+  test('is built from versions that are pinned', ({ expect }) => {
+    const exact = /^\d+\.\d+\.\d+$/;
+    for (const [name, version] of Object.entries(manifest['devDependencies'] ?? {})) expect(version, name).toMatch(exact);
+    const { packages } = read('package-lock.json') as { packages: Record<string, { version: string }> };
+    for (const [name, { version }] of Object.entries(packages)) expect(version, name).toMatch(/^\d+\.\d+\.\d+/);
   });
 });
 
@@ -322,6 +445,17 @@ function expectNoCanary(run: Run, expect: ExpectStatic): void {
 
 function base64(text: string): string {
   return Buffer.from(text).toString('base64');
+}
+
+/** The sockets of the process that wait for connections (proc(5): state 0A in net/tcp; flags 00010000 in net/unix). */
+function listensOn(pid: number): string[] {
+  const sockets = new Set(descriptorsOf(pid).flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []));
+  const lines = (file: string): string[][] =>
+    textOf(`/proc/${pid}/net/${file}`).split('\n').slice(1).map((line) => line.trim().split(/\s+/));
+  const isOurs = (inode = ''): boolean => sockets.has(inode);
+  const tcp = ['tcp', 'tcp6'].flatMap(lines).filter((line) => line[3] === '0A' && isOurs(line[9]));
+  const unix = lines('unix').filter((line) => line[3] === '00010000' && isOurs(line[6]));
+  return [...tcp, ...unix].map((line) => line.join(' '));
 }
 
 function modeOf(file: string): string {
