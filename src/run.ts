@@ -4,7 +4,7 @@
 // elector's, the child's or the caller's. All it uses comes in as arguments, so that a simulator can run it.
 // Invariant: the lock is given back, and the next term begun, only after nothing of the command is left.
 
-import type { End, StopOrder, Supervisor } from './child/child.ts';
+import type { End, Started, StopOrder, Supervisor } from './child/child.ts';
 import { termEnvironment } from './child/environment.ts';
 import type { SignalDesk } from './child/signals.ts';
 import type { LeaderElector } from './elector/leader-elector.ts';
@@ -73,7 +73,21 @@ async function serve(story: Story, term: Term): Promise<{ why: Why; end: Finish 
   const environment = termEnvironment({ lock, identity, token, transitions, lockUid });
   const started = await supervisor.start(environment, () => term.leash, desk.stop);
   if (started.kind === 'failed') return { why: 'ended', end: { ran: false, alive: [], message: started.message } };
-  const asked = once(desk.stop, 'asked' as const);
+  const { asked, unlisten } = listenTo(desk.stop);
+  try {
+    return await untilEnded(story, term, started, asked);
+  } finally {
+    unlisten();
+  }
+}
+
+async function untilEnded(
+  story: Story,
+  term: Term,
+  started: Exclude<Started, { kind: 'failed' }>,
+  asked: Promise<'asked'>,
+): Promise<{ why: Why; end: Finish }> {
+  const { desk } = story;
   const deposed = term.deposed.then(() => 'deposed' as const);
   if (started.kind === 'too-late')
     return { why: await Promise.race([term.lost, deposed, asked]), end: { ran: false, alive: [] } };
@@ -156,18 +170,20 @@ function notLed(outcome: Outcome, desk: Story['desk']): Ending {
   }
 }
 
-/** Resolves with `value` once the signal aborts, or at once if it has. */
-function once<T>(signal: AbortSignal, value: T): Promise<T> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(value);
-    else {
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve(value);
-        },
-        { once: true },
-      );
-    }
+/** Resolves once the signal aborts, or at once if it has; `unlisten`, or each term would leave a listener behind. */
+function listenTo(stop: AbortSignal): { asked: Promise<'asked'>; unlisten: () => void } {
+  let onStop = (): void => undefined;
+  const asked = new Promise<'asked'>((resolve) => {
+    onStop = () => {
+      resolve('asked');
+    };
   });
+  if (stop.aborted) onStop();
+  stop.addEventListener('abort', onStop, { once: true });
+  return {
+    asked,
+    unlisten: () => {
+      stop.removeEventListener('abort', onStop);
+    },
+  };
 }

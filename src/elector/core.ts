@@ -7,17 +7,19 @@
 import {
   type Instant,
   later,
+  latest,
   type Now,
   possiblyElapsed,
   possiblyPast,
   shownElapsed,
   surelyElapsed,
   untilPossibly,
+  untilSurely,
 } from '../clock.ts';
-import type { Sighting, Trouble, WriteAnswer } from '../locks/lock.ts';
+import type { Sighting, Trouble, Version, WriteAnswer } from '../locks/lock.ts';
 import { sameRecord } from '../locks/record.ts';
 import type { LossReason } from '../observe/events.ts';
-import { changed, deposes, holderOf, observe, observeOwn, versionOf } from './observation.ts';
+import { changed, deposes, holderOf, invites, observe, observeOwn, versionOf } from './observation.ts';
 import { nextRequest, type Plan } from './plan.ts';
 import type { CoreEvent, Doing, Effect, Outcome, Patience, PendingWrite, Settings, State } from './state.ts';
 import {
@@ -48,6 +50,8 @@ const crowdLeases = 4;
 /** A conflict that is answered so soon was a race among few. */
 const quickConflictMs = 25;
 
+type Recorded = Extract<Sighting, { kind: 'record' }>;
+
 export interface Step {
   readonly state: State;
   readonly effects: readonly Effect[];
@@ -63,6 +67,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     occupied: false,
     term: undefined,
     deposed: false,
+    soleFrom: undefined,
     campaign: { since: now, patience: { waitMs: undefined, untilCertain: false } },
     leaving: { outcome: 'stopped', holdUntil: now, shorten: false, tries: 0, by: undefined },
     observation: undefined,
@@ -125,7 +130,7 @@ function apply(turn: Turn, event: CoreEvent): void {
       const asked = turn.s.request;
       if (!finish(turn, event.number)) return;
       answered(turn, 'read');
-      see(turn, event.sighting, 'read', asked?.sentAt);
+      see(turn, event.sighting, 'read', { askedAt: asked?.sentAt });
       // Whoever is leaving asks once: what did not show up by then is not waited for.
       if (turn.s.want === 'leave' && !turn.s.term) set(turn, { pending: [] });
       return afterLook(turn);
@@ -139,7 +144,7 @@ function apply(turn: Turn, event: CoreEvent): void {
     case 'rehearsed':
       return rehearsed(turn, event.number, event.answer);
     case 'watched':
-      return see(turn, event.sighting, 'watch');
+      return see(turn, event.sighting, 'watch', event);
     case 'watch-up':
       if (!turn.s.watching) report(turn, { kind: 'watch-up' });
       return set(turn, { watching: true, toldWatch: '' });
@@ -313,8 +318,15 @@ function rehearsed(turn: Turn, number: number, answer: WriteAnswer): void {
   set(turn, { rehearsed: true, proven: turn.s.proven || answer.kind === 'stored' || answer.kind === 'conflict' });
 }
 
+/** What is known of a sighting besides what it shows: when it was asked for, and the state that it followed. */
+interface Context {
+  readonly askedAt?: Instant | undefined;
+  readonly follows?: Version | undefined;
+}
+
 /** The one place that learns what the lock looks like. */
-function see(turn: Turn, sighting: Sighting, from: 'read' | 'watch' | 'answer', askedAt?: Instant): void {
+function see(turn: Turn, sighting: Sighting, from: 'read' | 'watch' | 'answer', about: Context = {}): void {
+  const { askedAt, follows } = about;
   const { s } = turn;
   if (sighting.kind === 'absent') {
     // A deletion that a watch tells of may be long past.
@@ -348,7 +360,29 @@ function see(turn: Turn, sighting: Sighting, from: 'read' | 'watch' | 'answer', 
     set(turn, { stored, observation, mustRead: false });
     return heed(turn, sighting);
   }
+  if (invites(sighting)) set(turn, { soleFrom: soleFrom(turn, sighting, follows) });
   seeOther(turn, sighting);
+}
+
+/**
+ * When an invited candidate may begin. A coordinator goes by wall clocks, its own and the last holder's; what we saw
+ * of that holder is waited out by ours. Where something may have happened unseen, somebody may have begun just now.
+ */
+function soleFrom({ s, now }: Turn, { signature, version }: Recorded, follows: Version | undefined): Instant {
+  const { observation: before, settings } = s;
+  const last = before && versionOf(before.sighting);
+  // Where there was no Lease, one that nobody has signed was made for us just now.
+  const unbroken = last ? isSame(follows, last) || isSame(version, last) : !signature;
+  const { leaseDurationMs } = settings.rules;
+  const sole =
+    before && unbroken
+      ? later(before.since, before.waitMs)
+      : later(now, Math.max(before?.waitMs ?? 0, leaseDurationMs));
+  return s.soleFrom ? latest(s.soleFrom, sole) : sole;
+}
+
+function isSame(a: Version | undefined, b: Version): boolean {
+  return a?.object === b.object && a.state === b.state;
 }
 
 function seeAbsence(turn: Turn): void {
@@ -443,9 +477,10 @@ function grant(turn: Turn, write: PendingWrite, sighting: Exclude<Sighting, { ki
   const { timing, newLockWaitMs } = s.settings;
   if (s.want !== 'lead' || s.occupied) return;
   const ageMs = ageOf(turn, sighting);
-  if (ageMs < newLockWaitMs) {
-    // Keep it by taking it again and again until the object is old enough.
-    return set(turn, { takePause: later(now, Math.min(timing.retryPeriodMs, newLockWaitMs - ageMs)) });
+  const waitMs = Math.max(newLockWaitMs - ageMs, s.soleFrom ? untilSurely(now, s.soleFrom) : 0);
+  if (waitMs > 0) {
+    // Keep it by taking it again and again until the object is old enough, or nobody else can lead.
+    return set(turn, { takePause: later(now, Math.min(timing.retryPeriodMs, waitMs)) });
   }
   // Too late to start a command: taking our own record again makes a fresh term.
   if (possiblyElapsed(now, write.sentAt) + startAllowanceMs >= timing.renewDeadlineMs / 2) return;
@@ -455,6 +490,7 @@ function grant(turn: Turn, write: PendingWrite, sighting: Exclude<Sighting, { ki
   set(turn, {
     term: granted,
     deposed: false,
+    soleFrom: undefined,
     occupied: true,
     lostRaces: 0,
     crowd: undefined,

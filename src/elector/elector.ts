@@ -183,7 +183,7 @@ export class Elector {
         case 'up':
           return this.#feed({ kind: 'watch-up' });
         case 'sighted':
-          return this.#feed({ kind: 'watched', sighting: news.sighting });
+          return this.#feed({ kind: 'watched', sighting: news.sighting, follows: news.follows });
         case 'down':
           return this.#feed({ kind: 'watch-down', forbidden: news.forbidden, message: news.message });
         default:

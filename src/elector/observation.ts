@@ -46,8 +46,6 @@ export function observe(
   if (before !== undefined && !before.own && !changed(before.sighting, sighting))
     return { ...before, sighting, lastSeen: now };
   const waitMs = waitFor(before, sighting, rules);
-  // A coordinator goes by wall clocks, its own and the last holder's. What we saw of that one is waited out by ours.
-  if (before !== undefined && invites(sighting)) return { ...before, sighting, lastSeen: now, own: false };
   return { sighting, since: now, lastSeen: now, own: false, waitMs, spreadMs };
 }
 
@@ -71,7 +69,7 @@ export function changed(before: Sighting, after: Sighting): boolean {
 }
 
 /** Whether a coordinator has named us as the holder, and waits for our first write. */
-export function invites(sighting: Sighting): boolean {
+export function invites(sighting: Sighting): sighting is Extract<Sighting, { kind: 'record' }> {
   return sighting.kind === 'record' && sighting.coordinator === 'invites';
 }
 
@@ -118,9 +116,7 @@ function waitFor(before: Observation | undefined, sighting: Sighting, rules: Obs
     if (before === undefined || before.own || holderOf(before.sighting) === '') return 0;
     return leaseMs(before.sighting, rules);
   }
-  const duration = leaseMs(sighting, rules);
-  // Met first: nobody can say who held the lock until then, and for how long.
-  if (invites(sighting)) return Math.max(duration, rules.leaseDurationMs);
   if (holderOf(sighting) === '') return 0;
+  const duration = leaseMs(sighting, rules);
   return isForeign(sighting) ? duration + (rules.foreignGraceMs ?? duration * foreignGrace) : duration;
 }

@@ -3,7 +3,16 @@
 // Invariants: one request at a time; nothing is written while something may still run under a term that is over; a
 // candidate goes by the clock that ran less, a holder by the one that ran more.
 
-import { type Instant, later, type Now, possiblyPast, surelyPast, untilPossibly, untilSurely } from '../clock.ts';
+import {
+  type Instant,
+  later,
+  latest,
+  type Now,
+  possiblyPast,
+  surelyPast,
+  untilPossibly,
+  untilSurely,
+} from '../clock.ts';
 import type { Version } from '../locks/lock.ts';
 import { type ElectionRecord, released, renewed, shortened, taken } from '../locks/record.ts';
 import { deposes, holderOf, invites, leaseMs, type Observation, takeableAt, versionOf } from './observation.ts';
@@ -145,13 +154,6 @@ function patienceLeft({ campaign, want }: State, now: Now): number | undefined {
   const { waitMs } = campaign.patience;
   if (want !== 'lead' || waitMs === undefined || waitMs === 0) return undefined;
   return untilPossibly(now, later(campaign.since, waitMs));
-}
-
-function latest(...instants: Instant[]): Instant {
-  return {
-    mono: Math.max(...instants.map((instant) => instant.mono)),
-    boot: Math.max(...instants.map((instant) => instant.boot)),
-  };
 }
 
 function wait(...ms: (number | undefined)[]): Plan {

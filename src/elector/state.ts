@@ -92,7 +92,7 @@ export type CoreEvent =
   | { readonly kind: 'read-failed'; readonly number: number; readonly trouble: Trouble }
   | { readonly kind: 'wrote'; readonly number: number; readonly answer: WriteAnswer }
   | { readonly kind: 'rehearsed'; readonly number: number; readonly answer: WriteAnswer }
-  | { readonly kind: 'watched'; readonly sighting: Sighting }
+  | { readonly kind: 'watched'; readonly sighting: Sighting; readonly follows?: Version | undefined }
   | { readonly kind: 'watch-up' }
   | { readonly kind: 'watch-down'; readonly forbidden: boolean; readonly message: string }
   | { readonly kind: 'tick' };
@@ -120,6 +120,8 @@ export interface State {
   readonly term: Grant | undefined;
   /** A coordinator wants the term given back, and whoever has it was told. */
   readonly deposed: boolean;
+  /** No term before this: a coordinator has invited us, and until then the last holder may lead, as far as we know. */
+  readonly soleFrom: Instant | undefined;
   readonly campaign: { readonly since: Instant; readonly patience: Patience };
   /** How to leave: give up the lock or leave our name in it; `by` is the end of the tries. */
   readonly leaving: {

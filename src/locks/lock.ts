@@ -87,8 +87,11 @@ export interface Attempt {
 
 export type WatchNews =
   | { readonly kind: 'up' }
-  /** A hint of the lock's state: may be late, repeated or missing. */
-  | { readonly kind: 'sighted'; readonly sighting: Sighting }
+  /**
+   * A hint of the lock's state: may be late, repeated or missing. `follows`: the state before it, where the watch knows
+   * that there was no other in between.
+   */
+  | { readonly kind: 'sighted'; readonly sighting: Sighting; readonly follows?: Version | undefined }
   /** Not watching now; the lock itself tries again, with pauses, unless `forbidden`. */
   | { readonly kind: 'down'; readonly forbidden: boolean; readonly message: string };
 

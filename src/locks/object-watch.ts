@@ -5,7 +5,7 @@
 
 import { printable } from '../observe/printable.ts';
 import { isAbsent, readTrouble, type Subject } from './answers.ts';
-import type { Sighting, WatchNews } from './lock.ts';
+import type { Sighting, Version, WatchNews } from './lock.ts';
 import { isJson, known, type Known, parseJson, type Shape, sightingOf } from './object.ts';
 import type { Answer, Ended, Transport } from './transport.ts';
 import type { Failure } from './failure.ts';
@@ -55,7 +55,7 @@ async function keepWatching(
     // Without a resourceVersion it begins with what is there now; RBAC by name wants the selector and no `list`.
     const query = `watch=1&fieldSelector=${selector}&allowWatchBookmarks=true&timeoutSeconds=${String(Math.round(lengthMs / 1000))}`;
     const spoilt = new AbortController();
-    const life: { healthy: boolean; complaint: string | undefined } = { healthy: false, complaint: undefined };
+    const life: Life = { healthy: false, complaint: undefined, last: undefined };
     let timer: NodeJS.Timeout | undefined;
     const ending = await transport.follow(
       `${collection}?${query}`,
@@ -68,7 +68,11 @@ async function keepWatching(
         line: (text) => {
           if (stopped() || spoilt.signal.aborted) return;
           const event = readEvent(text, subject, remember);
-          if (event.kind === 'sighted') tell(event);
+          if (event.kind === 'sighted') {
+            // One watch leaves nothing out.
+            tell({ ...event, follows: life.last });
+            life.last = event.sighting.kind === 'absent' ? undefined : event.sighting.version;
+          }
           if (event.kind !== 'fault') return;
           life.complaint = event.message;
           spoilt.abort();
@@ -89,6 +93,14 @@ async function keepWatching(
     tell({ kind: 'down', forbidden, message: life.complaint ?? explain(ending, subject) });
     await pause(refusals < meantRefusals ? backOff(failures, random) : forbiddenPauseMs, stop);
   }
+}
+
+/** Of one watch, until the server ends it. */
+interface Life {
+  healthy: boolean;
+  complaint: string | undefined;
+  /** The state that it told of last. */
+  last: Version | undefined;
 }
 
 type WatchEvent =

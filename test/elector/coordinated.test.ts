@@ -24,7 +24,7 @@ function mark(lock: MemoryLock, coordinator: 'invites' | 'deposes'): void {
 function openMemory(memory: MemoryLock): { lock: Lock; tell: () => void } {
   const told: ((news: WatchNews) => void)[] = [];
   return {
-    tell: () => told.at(-1)?.({ kind: 'sighted', sighting: memory.sighting }),
+    tell: () => told.at(-1)?.({ kind: 'sighted', sighting: memory.sighting, follows: memory.follows }),
     lock: {
       name: 'memory',
       where: 'here',
@@ -99,7 +99,27 @@ describe('a coordinated lock', () => {
     invite(rig.lock);
     rig.watch().run(5_900);
     expect(rig.grant).toBeUndefined();
+    // It is kept meanwhile, so that no other is invited.
+    expect(rig.record.holderIdentity).toBe('alice');
     expect(rig.run(200).grant).toBeDefined();
+  });
+
+  test('is taken on an invitation that follows something unseen only after a whole lease', () => {
+    const rig = standby();
+    rig.run(14_000);
+    // A renewal of bob's that no watch has told of: it may lead for 15 s more.
+    rig.lock.put(held('bob', { renewTime: 'later' }), bob(2));
+    invite(rig.lock);
+    rig.watch().run(14_900);
+    expect(rig.grant).toBeUndefined();
+    expect(rig.run(200).grant).toBeDefined();
+  });
+
+  test('that did not exist, and was made for us, is taken at once', () => {
+    const rig = new Rig(new MemoryLock(), settings).campaign().run(10);
+    invite(rig.lock);
+    rig.watch().run(10);
+    expect(rig.grant).toBeDefined();
   });
 
   test('that invites at first sight is taken after our own lease duration, since nobody knows of the last holder', () => {

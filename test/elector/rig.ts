@@ -20,10 +20,13 @@ export class MemoryLock {
   version = 100;
   uid = 'uid-1';
   sighting: Sighting = { kind: 'absent' };
+  /** The state before this one. */
+  follows: Version | undefined;
 
   /** Puts a record there as somebody else would. */
   put(record: Partial<ElectionRecord>, signature?: Signature): Sighting {
     this.version += 1;
+    this.follows = this.sighting.kind === 'absent' ? undefined : this.sighting.version;
     const before = this.sighting.kind === 'record' ? this.sighting.record : emptyRecord;
     const version = { object: this.uid, state: String(this.version) };
     this.sighting = { kind: 'record', record: { ...before, ...record }, signature, version };
@@ -147,7 +150,8 @@ export class Rig {
   }
 
   watch(sighting: Sighting = this.lock.sighting): this {
-    this.feed({ kind: 'watched', sighting });
+    const follows = sighting === this.lock.sighting ? this.lock.follows : undefined;
+    this.feed({ kind: 'watched', sighting, follows });
     return this;
   }
 

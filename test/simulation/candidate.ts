@@ -94,8 +94,10 @@ export class SimCandidate {
       dice: dice.of(3),
       spawnMs: () => (slow() ? dice.between(4, 0, slow()?.forMs ?? 0) : dice.between(5, 1, 30)),
     });
-    const { latencyMs, watches } = plan;
-    const lock = new SimLock(this.#net, process, runner, { index: this.#index, latencyMs, watches }, dice.of(6));
+    const { latencyMs, watches, identity } = plan;
+    const stands = this.#scenario.coordinator && identity;
+    const about = { index: this.#index, latencyMs, watches, stands };
+    const lock = new SimLock(this.#net, process, runner, about, dice.of(6));
     const stop = new AbortController();
     const mine: Run = { process, guardian, supervisor, stop, runner };
     this.current = mine;

@@ -23,6 +23,8 @@ export interface Net {
   readonly faults: readonly Fault[];
   /** Credentials take this long to fetch, now and then. */
   readonly credentialsMs: number;
+  /** Who stands for a coordinated lock: the names of those that have seen it, once they are dead for a while too. */
+  readonly standing: Set<string>;
 }
 
 /** What becomes of a message; undefined milliseconds: lost. */
@@ -59,6 +61,9 @@ export class SimLock implements Lock {
   readonly #latencyMs: number;
   readonly #dice: Dice;
   readonly #watches: boolean;
+  /** Its name, where a coordinator assigns the lock. */
+  readonly #stands: string | undefined;
+  readonly coordinated: boolean;
   #count = 0;
   #writingUntil = -Infinity;
   #recent: number[] = [];
@@ -69,7 +74,7 @@ export class SimLock implements Lock {
     net: Net,
     process: Process,
     runner: Runner,
-    about: { index: number; latencyMs: number; watches: boolean },
+    about: { index: number; latencyMs: number; watches: boolean; stands?: string | undefined },
     dice: Dice,
   ) {
     this.#net = net;
@@ -78,6 +83,8 @@ export class SimLock implements Lock {
     this.#index = about.index;
     this.#latencyMs = about.latencyMs;
     this.#watches = about.watches;
+    this.#stands = about.stands;
+    this.coordinated = about.stands !== undefined;
     this.#dice = dice;
   }
 
@@ -90,9 +97,11 @@ export class SimLock implements Lock {
     );
     if (reply.kind === 'trouble') return { kind: 'failed', trouble: reply.trouble };
     if (reply.result === 'conflict') return { kind: 'failed', trouble: trouble('server') };
+    const stands = this.#stands;
+    if (stands !== undefined) this.#net.world.in(this.#latencyMs, () => this.#net.standing.add(stands));
     return {
       kind: 'sighted',
-      sighting: sightingOf(reply.result === 'absent' ? undefined : reply.result, this.#net.world.now),
+      sighting: sightingOf(reply.result === 'absent' ? undefined : reply.result, this.#net.world.now, stands),
     };
   }
 
@@ -119,7 +128,7 @@ export class SimLock implements Lock {
     };
     const reply = await this.#request('write', limitMs, send, serve);
     this.#writingUntil = -Infinity;
-    return answerTo(reply, world.now);
+    return answerTo(reply, world.now, this.#stands);
   }
 
   async rehearse(_request: WriteRequest, { limitMs, sending }: Attempt): Promise<WriteAnswer> {
@@ -130,7 +139,7 @@ export class SimLock implements Lock {
       () => 'absent',
     );
     if (reply.kind === 'served') return { kind: 'stored', sighting: { kind: 'absent' } };
-    return answerTo(reply, this.#net.world.now);
+    return answerTo(reply, this.#net.world.now, this.#stands);
   }
 
   watch(tell: (news: WatchNews) => void): () => void {
@@ -149,6 +158,7 @@ export class SimLock implements Lock {
       dice: this.#dice.of(1, (this.#count += 1)),
       latencyMs: this.#latencyMs,
       weather,
+      stands: this.#stands,
       tell: hear,
     });
   }
@@ -288,14 +298,14 @@ export function isDown({ kind, at, forMs }: Fault, now: number): boolean {
   return kind === 'server-down' && at <= now && now < at + Math.min(forMs, 20_000);
 }
 
-function answerTo(reply: Reply, now: number): WriteAnswer {
+function answerTo(reply: Reply, now: number, stands: string | undefined): WriteAnswer {
   if (reply.kind === 'trouble') {
     if (reply.trouble.message === 'conflict') return { kind: 'conflict' };
     return { kind: reply.sure ? 'refused' : 'unknown', trouble: reply.trouble };
   }
   const { result } = reply;
   if (result === 'conflict' || result === 'absent') return { kind: 'conflict' };
-  return { kind: 'stored', sighting: sightingOf(result, now) };
+  return { kind: 'stored', sighting: sightingOf(result, now, stands) };
 }
 
 function failure({ cause, applied, retryAfterMs }: NonNullable<Fate['error']>): Reply {

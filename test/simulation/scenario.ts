@@ -3,14 +3,16 @@
 // Invariant: a scenario is plain data: it can be printed, shrunk by leaving faults out, and replayed.
 
 import { completeTiming, type Timing } from '../../src/elector/timing.ts';
+import type { Coordinator } from './coordinator.ts';
 import { Dice } from './dice.ts';
 
 /**
  * safety: any faults within the assumptions. liveness: they stop, and then somebody must lead. bounded: each is short,
- * and nobody may notice. tampering: hands on the Lease, so that two at once may happen, but nothing else. break: an
- * assumption is broken on purpose, to see that the oracle sees.
+ * and nobody may notice. coordinated: as safety, but a server with its own clock names the holder. tampering: hands on
+ * the Lease, so that two at once may happen, but nothing else. break: an assumption is broken on purpose, to see that
+ * the oracle sees.
  */
-export type Mode = 'safety' | 'liveness' | 'bounded' | 'tampering' | 'break';
+export type Mode = 'safety' | 'liveness' | 'bounded' | 'tampering' | 'coordinated' | 'break';
 
 export const weathers = [
   'cut-requests',
@@ -106,6 +108,7 @@ export interface Scenario {
   readonly foreign: readonly Foreign[];
   readonly faults: readonly Fault[];
   readonly newLockWaitMs: number;
+  readonly coordinator?: Coordinator;
 }
 
 const timings: readonly [Timing, ...Timing[]] = [
@@ -117,10 +120,21 @@ const timings: readonly [Timing, ...Timing[]] = [
 
 const lengthMs = 120_000;
 
+const modes = [
+  'safety',
+  'safety',
+  'safety',
+  'liveness',
+  'liveness',
+  'bounded',
+  'tampering',
+  'coordinated',
+] as const;
+
 export function scenarioOf(seed: number, only?: Mode): Scenario {
   const dice = new Dice(seed, 1);
   const mode =
-    only ?? dice.pick(0, ['safety', 'safety', 'safety', 'liveness', 'liveness', 'bounded', 'tampering'] as const);
+    only ?? dice.pick(0, modes);
   const timing = dice.pick(1, timings);
   const calm = mode === 'bounded';
   const count = calm ? 2 : 2 + Math.floor(dice.roll(2) * 2);
@@ -139,6 +153,17 @@ export function scenarioOf(seed: number, only?: Mode): Scenario {
     foreign,
     faults: faultsOf(dice.of(50), mode, timing, count, calmFromMs),
     newLockWaitMs: ageRule ? timing.leaseDurationMs : 0,
+    ...(mode === 'coordinated' && { coordinator: coordinatorOf(dice.of(40)) }),
+  };
+}
+
+/** A clock that is right, or wrong by less than a lease, or by more than one, in either direction. */
+function coordinatorOf(dice: Dice): Coordinator {
+  const wrongMs = dice.pick(0, [0, 3_000, 20_000, 3_600_000] as const);
+  return {
+    wallOffset: 1.7e12 + dice.between(1, -wrongMs, wrongMs),
+    everyMs: dice.skewed(2, 20, 4_000),
+    moodiness: dice.chance(3, 0.5) ? dice.between(4, 0, 10) : 0,
   };
 }
 

@@ -3,6 +3,7 @@
 // Invariant: the same scenario gives the same trace, word for word.
 
 import { SimCandidate } from './candidate.ts';
+import { startCoordinator } from './coordinator.ts';
 import { Dice } from './dice.ts';
 import { startForeign } from './foreign.ts';
 import type { Net } from './network.ts';
@@ -25,9 +26,10 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
   const store = new Store();
   const oracle = new Oracle(world, scenario);
   const credentialsMs = scenario.mode === 'liveness' ? 30 : 400;
-  const net: Net = { world, store, oracle, faults: scenario.faults, credentialsMs };
+  const net: Net = { world, store, oracle, faults: scenario.faults, credentialsMs, standing: new Set() };
   const dice = new Dice(scenario.seed, 2);
   const candidates = scenario.candidates.map((plan, i) => new SimCandidate(net, scenario, i, plan, dice.of(i)));
+  if (scenario.coordinator) startCoordinator(net, scenario.coordinator, dice.of(150));
   for (const [i, foreign] of scenario.foreign.entries()) startForeign(net, foreign, scenario.timing, dice.of(100 + i));
   for (const [i, fault] of scenario.faults.entries())
     world.at(fault.at, () => strike(fault, net, candidates, dice.of(200 + i)));

@@ -14,7 +14,11 @@ export interface Stored {
   readonly record: ElectionRecord;
   readonly signature: Signature | undefined;
   readonly createdAt: number;
+  /** Whom a coordinator would rather see lead; '': nobody. */
+  readonly preferred: string;
 }
+
+type Shown = Omit<Extract<Sighting, { kind: 'record' }>, 'version' | 'ageMs'>;
 
 /** What was there from some instant on; undefined: nothing. */
 export type Moment = Stored | undefined;
@@ -41,7 +45,7 @@ export class Store {
     if (base === undefined) {
       if (current) return 'conflict';
       this.#uids += 1;
-      return this.#put({ uid: `uid-${String(this.#uids)}`, version: 0, record, signature, createdAt: now });
+      return this.#put({ uid: `uid-${String(this.#uids)}`, version: 0, record, signature, createdAt: now, preferred: '' });
     }
     if (current?.uid !== base.object || String(current.version) !== base.state) return 'conflict';
     return this.#put({ ...current, record, signature });
@@ -51,6 +55,12 @@ export class Store {
   edit(change: Partial<ElectionRecord> | 'label'): void {
     const { current } = this;
     if (current) this.#put(change === 'label' ? current : { ...current, record: { ...current.record, ...change } });
+  }
+
+  /** The coordinator's hand. */
+  prefer(preferred: string): void {
+    const { current } = this;
+    if (current && current.preferred !== preferred) this.#put({ ...current, preferred });
   }
 
   delete(): void {
@@ -76,14 +86,29 @@ export class Store {
   }
 }
 
-/** As the lock shows it; the age by the server's clock, in whole seconds and rounded down, is told in answers only. */
-export function sightingOf(moment: Moment, answeredAt?: number): Sighting {
+/**
+ * As the lock shows it; the age by the server's clock, in whole seconds and rounded down, is told in answers only. To a
+ * candidate of a coordinated lock, given by its name, also what the coordinator wants of it (src/locks/coordinated.ts).
+ */
+export function sightingOf(moment: Moment, answeredAt?: number, candidate?: string): Sighting {
   if (!moment) return { kind: 'absent' };
-  const { uid, version, record, signature, createdAt } = moment;
-  const seen = { kind: 'record', record, signature, version: { object: uid, state: String(version) } } as const;
+  const { uid, version, createdAt } = moment;
+  const seen = { ...shownTo(moment, candidate), version: { object: uid, state: String(version) } };
   if (answeredAt === undefined) return seen;
   const ageMs = (Math.floor(answeredAt / 1000) - Math.floor(createdAt / 1000) - 1) * 1000;
   return { ...seen, ageMs: Math.max(0, ageMs) };
+}
+
+export function versionOf(moment: Moment): Version | undefined {
+  return moment && { object: moment.uid, state: String(moment.version) };
+}
+
+function shownTo({ record, signature, preferred }: Stored, candidate: string | undefined): Shown {
+  const seen = { kind: 'record', record, signature } as const;
+  if (candidate === undefined || record.holderIdentity !== candidate) return seen;
+  if (preferred !== '' && preferred !== candidate) return { ...seen, coordinator: 'deposes' };
+  if (record.acquireTime !== '') return seen;
+  return { ...seen, record: { ...record, holderIdentity: '' }, coordinator: 'invites' };
 }
 
 export function compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered' {

@@ -7,7 +7,7 @@ import type { Dice } from './dice.ts';
 import type { Process } from './host.ts';
 import { isDown, type Net } from './network.ts';
 import type { Fault, Weather } from './scenario.ts';
-import { connectionsLost, sightingOf } from './store.ts';
+import { connectionsLost, sightingOf, versionOf } from './store.ts';
 
 interface Following {
   readonly net: Net;
@@ -15,12 +15,14 @@ interface Following {
   readonly dice: Dice;
   readonly latencyMs: number;
   readonly weather: (kind: Weather) => Fault | undefined;
+  /** The candidate's name, where a coordinator assigns the lock. */
+  readonly stands: string | undefined;
   readonly tell: (news: WatchNews) => void;
 }
 
 const cuts = ['cut-requests', 'cut-answers', 'cut-both', 'refused'] as const;
 
-export function followStore({ net, process, dice, latencyMs, weather, tell }: Following): () => void {
+export function followStore({ net, process, dice, latencyMs, weather, stands, tell }: Following): () => void {
   const { world, store } = net;
   let stopped = false;
   let life = 0;
@@ -54,6 +56,7 @@ export function followStore({ net, process, dice, latencyMs, weather, tell }: Fo
       hear({ kind: 'up' });
       const stale = weather('watch-stale') ? Math.floor(dice.between(life + 1, 0, 6)) : 0;
       let mute = false;
+      let last: number | undefined;
       const deliver = (index: number): void => {
         const lag = dice.skewed(
           (events += 1) * 3,
@@ -62,7 +65,12 @@ export function followStore({ net, process, dice, latencyMs, weather, tell }: Fo
         );
         lastAt = Math.max(world.now + lag, lastAt);
         world.at(lastAt, () => {
-          if (mine === life) hear({ kind: 'sighted', sighting: sightingOf(store.history[index]) });
+          if (mine !== life) return;
+          const sighting = sightingOf(store.history[index], undefined, stands);
+          // Only what was delivered just before it, of this watch, is known to be the state before.
+          const follows = last === index - 1 ? versionOf(store.history[last]) : undefined;
+          last = index;
+          hear({ kind: 'sighted', sighting, follows });
         });
       };
       // It begins with what is there now, or was not long ago.

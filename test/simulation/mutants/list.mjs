@@ -44,6 +44,8 @@ export const mutants = [
   { name: 'leaving with a doubtful write has no end', file: 'src/elector/plan.ts', find: "return { kind: 'read', limitMs, leaving: { by } };", replace: "return { kind: 'read', limitMs };", suites: [...simulator, unit('test/elector')] },
   { name: 'the driver stamps no sending', file: 'src/elector/elector.ts', find: "this.#feed({ kind: 'sending', number });", replace: 'void number;', suites: [...simulator, unit('test/elector')] },
   { name: 'the driver gives up on no request', file: 'src/elector/elector.ts', find: 'limitMs + overtimeMs', replace: 'limitMs + 1e9', suites: [...simulator, unit('test/elector')] },
+  { name: 'an invitation to a coordinated lock is a term', file: 'src/elector/core.ts', find: 's.soleFrom ? untilSurely(now, s.soleFrom) : 0', replace: '0', suites: simulator },
+  { name: 'what a watch has left out counts as seen', file: 'src/elector/core.ts', find: 'last ? isSame(follows, last) || isSame(version, last) : !signature;', replace: 'true as boolean;', suites: simulator },
   // The story and the leash.
   { name: '[3] the lock is given back before the rest of the command has ended', file: 'src/run.ts', find: 'const end = await child.stop(orderFor(why, story));', replace: 'void child.stop(orderFor(why, story));\n  const end = { status: 0, signal: undefined, alive: [] };', suites: simulator },
   { name: '[17] the leash never says kill', file: 'src/child/leash.ts', find: "return 'kill';", replace: "return 'term';", suites: simulator },
