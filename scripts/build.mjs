@@ -1,11 +1,11 @@
 // Bundles everything into dist/, so that the published package has no dependencies (74 MB of them otherwise, most of
-// it Kubernetes models that are never used). Decides what of the Kubernetes client is taken, and writes the licences of
-// all that is inside. The program is one script for bin/leader-run.js, compiled ahead for the Node that builds;
+// it Kubernetes models that are never used). Decides what of the packages is taken, and writes the licences of all that
+// is inside. The program is one script for bin/leader-run.js, compiled ahead for the Node that builds;
 // packages that few runs need lie beside it and are loaded on first use. The library is made of ES modules.
-// Invariant: every part of the client that is replaced here was really imported by it; if an update of the client moves
+// Invariant: every part of a package that is replaced here was really imported by it; if an update of the package moves
 // one, the build fails rather than growing by half a megabyte.
 
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,25 +18,67 @@ const target = 'node20.19';
 const dist = path.join(root, 'dist');
 const made = path.join(root, 'dist.new');
 const replaced = path.join(root, 'dist.old');
-const clientFolder = path.join('node_modules', '@kubernetes', 'client-node', 'dist');
+// Real, since esbuild names files so.
+const packages = realpathSync(path.join(root, 'node_modules'));
+const clientFolder = path.join(packages, '@kubernetes', 'client-node', 'dist');
 
-/** What stands in for the modules that client-node's config.js imports and that are never reached from here. */
+/** What stands in for parts of packages that are never reached from here: whole packages, or files of one. */
 const standIns = {
-  // Requests are our own (src/locks/transport.ts), so neither fetch nor the generated API is needed. Even to name the
-  // global Headers would load Node's fetch, which takes 10 ms.
+  // Imported by client-node's config.js. Requests are our own (src/locks/transport.ts), so neither fetch nor the
+  // generated API is needed. Even to name the global Headers would load Node's fetch, which takes 10 ms.
   'node-fetch': unused('Headers'),
-  './gen/index.js': `${unused('createConfiguration')} export class ServerConfiguration {}`,
+  '@kubernetes/client-node/dist/gen/index.js': `${unused('createConfiguration')} export class ServerConfiguration {}`,
   // Proxies as well (src/locks/proxy.ts).
   'socks-proxy-agent': unused('SocksProxyAgent'),
-  hpagent: `${unused('HttpProxyAgent')} ${unused('HttpsProxyAgent')}`,
+  hpagent: unused('HttpProxyAgent', 'HttpsProxyAgent'),
   // Each brings a library and is asked for by few kubeconfigs: loaded when one does.
-  './azure_auth.js': loadedLater('AzureAuth', 'azure'),
-  './gcp_auth.js': loadedLater('GoogleCloudPlatformAuth', 'gcp'),
-  './oidc_auth.js': loadedLater('OpenIDConnectAuth', 'oidc'),
+  '@kubernetes/client-node/dist/azure_auth.js': loadedLater('AzureAuth', 'azure'),
+  '@kubernetes/client-node/dist/gcp_auth.js': loadedLater('GoogleCloudPlatformAuth', 'gcp'),
+  '@kubernetes/client-node/dist/oidc_auth.js': loadedLater('OpenIDConnectAuth', 'oidc'),
+
+  // execa, of which src/child/child.ts uses the start of a process, without output, pipes or messages: 80 KB of 150.
+  'execa/lib/methods/main-sync.js': unused('execaCoreSync'),
+  'execa/lib/transform/generator.js': unused('generatorToStream'),
+  'execa/lib/pipe/setup.js': unused('pipeToSubprocess'),
+  'execa/lib/io/pipeline.js': unused('pipeStreams'),
+  'execa/lib/io/iterate.js': unused('iterateForResult'),
+  'execa/lib/convert/readable.js': unused('createReadable'),
+  'execa/lib/convert/writable.js': unused('createWritable'),
+  'execa/lib/convert/duplex.js': unused('createDuplex'),
+  'execa/lib/convert/iterable.js': unused('createIterable'),
+  'execa/lib/ipc/send.js': unused('sendMessage'),
+  'execa/lib/ipc/get-one.js': unused('getOneMessage'),
+  'execa/lib/ipc/get-each.js': unused('getEachMessage', 'loopOnMessages'),
+  'execa/lib/ipc/graceful.js': unused('getCancelSignal', 'sendAbort'),
+  'execa/lib/verbose/default.js': unused('defaultVerboseFunction'),
+  'pretty-ms': unused('default'),
+  'npm-run-path': unused('npmRunPathEnv'),
+  '@sindresorhus/merge-streams': unused('default'),
+  // Descriptions for messages that nobody sees. It makes a table with 4,000 calls, for which V8's optimizing compiler
+  // wakes up: 3 ms, and 3.3 MB of it in memory.
+  'human-signals': `
+    import { constants } from 'node:os';
+    export const signalsByName = Object.fromEntries(
+      Object.keys(constants.signals).map((name) => [name, { description: name }]),
+    );`,
+  // It opens stdin, stdout and stderr, to know them if they were passed.
+  'execa/lib/utils/standard-stream.js': `
+    export const STANDARD_STREAMS = [];
+    export const STANDARD_STREAMS_ALIASES = ['stdin', 'stdout', 'stderr'];
+    export const isStandardStream = () => false;
+    export const getStreamName = (number) => STANDARD_STREAMS_ALIASES[number] ?? \`stdio[\${number}]\`;`,
 };
 
-function unused(name) {
-  return `export function ${name}() { throw new Error('${name} is not part of leader-run'); }`;
+/** Of these files' imports; elsewhere the same package may be needed. */
+const replacedFor = [path.join(clientFolder, 'config.js'), path.join(packages, 'execa', path.sep)];
+
+function unused(...names) {
+  return names
+    .map((name) => {
+      const head = name === 'default' ? 'export default function' : `export function ${name}`;
+      return `${head}() { throw new Error('${name} is not part of leader-run'); }`;
+    })
+    .join(' ');
 }
 
 function loadedLater(name, provider) {
@@ -51,32 +93,38 @@ function loadedLater(name, provider) {
     }`;
 }
 
-function slimClient(taken) {
+function slimPackages(taken) {
   return {
-    name: 'slim-client',
+    name: 'slim-packages',
     setup(builder) {
-      // The package's root names everything; only its KubeConfig is used.
+      // The roots of these packages name everything; one function of each is used.
       builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
-        path: path.join(root, clientFolder, 'config.js'),
+        path: path.join(clientFolder, 'config.js'),
         sideEffects: false,
       }));
-      builder.onResolve({ filter: /.*/ }, ({ path: name, importer, namespace }) => {
-        if (
-          namespace !== 'file' ||
-          !(name in standIns) ||
-          path.relative(root, importer) !== path.join(clientFolder, 'config.js')
-        )
-          return undefined;
-        taken.add(name);
-        return { path: name, namespace: 'stand-in' };
+      builder.onResolve({ filter: /^execa$/ }, () => ({ path: 'execa', namespace: 'stand-in' }));
+      builder.onResolve({ filter: /.*/ }, async ({ path: name, importer, namespace, resolveDir, kind, pluginData }) => {
+        const isReplacer = replacedFor.some((beginning) => importer.startsWith(beginning));
+        if (namespace !== 'file' || !isReplacer || pluginData === standIns) return undefined;
+        const { path: file } = await builder.resolve(name, { importer, resolveDir, kind, pluginData: standIns });
+        const known = path.relative(packages, file);
+        const key = Object.keys(standIns).find((one) => known === one || known.startsWith(`${one}/`));
+        if (key === undefined) return undefined;
+        taken.add(key);
+        return { path: key, namespace: 'stand-in' };
       });
-      builder.onLoad({ filter: /.*/, namespace: 'stand-in' }, ({ path: name }) => ({
-        contents: standIns[name],
-        resolveDir: path.join(root, clientFolder),
-      }));
+      builder.onLoad({ filter: /.*/, namespace: 'stand-in' }, ({ path: name }) =>
+        name === 'execa'
+          ? { contents: execaAlone, resolveDir: path.join(packages, 'execa') }
+          : { contents: standIns[name], resolveDir: clientFolder },
+      );
     },
   };
 }
+
+const execaAlone = `
+  import { createExeca } from './lib/methods/create.js';
+  export const execa = createExeca(() => ({}));`;
 
 /** Names of our own stay, so that a stack trace in somebody's log can be read; those of packages are shortened. */
 const shortenPackages = {
@@ -162,7 +210,7 @@ const shared = {
   metafile: true,
   // Optional native parts of packages, looked for and done without.
   external: ['encoding', 'bufferutil', 'utf-8-validate', 'supports-color'],
-  plugins: [slimClient(taken), shortenPackages],
+  plugins: [slimPackages(taken), shortenPackages],
 };
 const modules = {
   ...shared,
@@ -178,7 +226,7 @@ const builds = await Promise.all([
   build({
     ...scripts,
     entryPoints: { 'leader-run': 'src/main.ts' },
-    plugins: [leaveRareApart, shortenPackages],
+    plugins: [leaveRareApart, slimPackages(taken), shortenPackages],
     define: { ...shared.define, 'import.meta.url': '__url' },
     banner: {
       js: `(function (require, __filename) { 'use strict'; const __url = require('node:url').pathToFileURL(__filename).href;`,
@@ -198,7 +246,7 @@ await compileAhead(path.join(made, 'leader-run.js'));
 const inputs = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const missing = Object.keys(standIns).filter((name) => !taken.has(name));
 if (missing.length > 0)
-  throw new Error(`client-node does not import ${missing.join(', ')} any more: look at standIns in scripts/build.mjs`);
+  throw new Error(`${missing.join(', ')} is imported no more: look at standIns in scripts/build.mjs`);
 await writeLicences(inputs);
 await rm(replaced, { recursive: true, force: true });
 if (existsSync(dist)) await rename(dist, replaced);
