@@ -3,7 +3,7 @@
 // Invariant: nothing is done on import.
 
 export { LeaderElector } from './elector/leader-elector.ts';
-export type { LeaderCallbacks, LeaderElectionConfig, LeaderTerm } from './elector/leader-elector.ts';
+export type { LeaderCallbacks, LeaderElectionConfig, LeaderTerm, RunEnd } from './elector/leader-elector.ts';
 export type { Elected } from './elector/elector.ts';
 export type { Outcome, Patience, Token } from './elector/state.ts';
 export type { Term } from './elector/term.ts';

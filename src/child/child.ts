@@ -17,6 +17,7 @@ import {
   findEverybodyElse,
   findTree,
   groupIsGone,
+  keepDescriptor,
   killEverybodyElse,
   markBirths,
   signalEach,
@@ -90,6 +91,7 @@ interface Gated {
 /** Throws a sentence when the guardian that was asked for cannot be had. */
 export async function createSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const cookie = newCookie();
+  keepDescriptor();
   let current: Child | undefined;
   const guardian = await startGuardian({
     choice: options.guardian,
@@ -334,11 +336,16 @@ export class Child {
 
   #alive(): number[] {
     if (process.platform !== 'linux') return groupIsGone(this.pid) ? [] : [this.pid];
-    return this.#find();
+    return this.#find() ?? [this.pid];
   }
 
-  #find(): number[] {
-    return findTree({ ...this.#tree, spare: [this.#guardian.pid ?? 1] });
+  /** Undefined where nobody can look, for want of a descriptor: then nothing is known to be gone. */
+  #find(): number[] | undefined {
+    try {
+      return findTree({ ...this.#tree, spare: [this.#guardian.pid ?? 1] });
+    } catch {
+      return undefined;
+    }
   }
 
   #tick(): void {
@@ -376,7 +383,7 @@ export class Child {
   #kill(): void {
     const first = this.#killedAt === undefined;
     // Descendants are found through their parents, so before these are gone.
-    const found = first || this.#end ? this.#find() : [];
+    const found = (first || this.#end ? this.#find() : undefined) ?? [];
     signalGroup(this.pid, 'SIGKILL');
     signalEach(found, 'SIGKILL');
     if (!first) return;

@@ -30,8 +30,34 @@ interface Process {
  */
 const surelyNoWrap = 30_000;
 
-/** The live processes of the tree, without zombies. */
+/** A descriptor to be given up for a look at the tree when there is no other. */
+let spareDescriptor: number | undefined;
+
+export function keepDescriptor(): void {
+  try {
+    spareDescriptor ??= openSync('/dev/null', 'r');
+  } catch {
+    // None is left: then a look fails until there is one.
+  }
+}
+
+/** The live processes of the tree, without zombies. Throws where nobody can look, for want of a descriptor. */
 export function findTree(tree: Tree): number[] {
+  try {
+    return lookAtTree(tree);
+  } catch (error) {
+    if (spareDescriptor === undefined) throw error;
+    closeSync(spareDescriptor);
+    spareDescriptor = undefined;
+    try {
+      return lookAtTree(tree);
+    } finally {
+      keepDescriptor();
+    }
+  }
+}
+
+function lookAtTree(tree: Tree): number[] {
   const processes = bornSince(tree)
     .map(readProcess)
     .filter((process) => process !== undefined);
@@ -87,10 +113,14 @@ export function findEverybodyElse(): number[] {
 
 /** The machine now; zeros where it cannot be told make sweeps look at every process. */
 export function markBirths(): Tree['before'] {
-  return {
-    forks: Number(/^processes (\d+)$/m.exec(readText('/proc/stat') ?? '')?.[1] ?? 0),
-    newestPid: Number(readText('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0),
-  };
+  try {
+    return {
+      forks: Number(/^processes (\d+)$/m.exec(readText('/proc/stat') ?? '')?.[1] ?? 0),
+      newestPid: Number(readText('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0),
+    };
+  } catch {
+    return { forks: 0, newestPid: 0 };
+  }
 }
 
 /** Zombies whose parent is PID 1: as PID 1 these are ours, and nobody will ever reap them. */
@@ -153,12 +183,15 @@ function hasCookie(pid: number, cookie: string): boolean {
  */
 const page = Buffer.allocUnsafe(64 * 1024);
 
+const shortages: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
+
 function readText(path: string): string | undefined {
   let file: number;
   try {
     file = openSync(path, 'r');
-  } catch {
-    // It ended meanwhile, or is another user's.
+  } catch (error) {
+    // It ended meanwhile, or is another user's. But whom we could not look at is not gone.
+    if (error instanceof Error && 'code' in error && shortages.has(String(error.code))) throw error;
     return undefined;
   }
   try {

@@ -12,6 +12,7 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'no
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type Candidate, isAlive, short, type Stage, until, untilDead } from '../../helpers/candidate.ts';
+import { startFaultProxy } from '../../helpers/fault-proxy.ts';
 import { childrenOf, missing, notRoot, textOf } from '../../helpers/run-cli.ts';
 import { connect, type ServersClient } from '../../helpers/servers-client.ts';
 import { Uptime } from '../../process/uptime.ts';
@@ -233,6 +234,34 @@ const rows: readonly (Row & { readonly needs?: () => string | undefined })[] = [
       return await takenOver(stage, at);
     },
   },
+  ...(['auto', 'off'] as const).map((guardian) => ({
+    row: guardian === 'auto' ? '38c' : '38c-', fault: `no descriptor for a new connection (EMFILE), --guardian=${guardian}`,
+    expected: 'ended in time; taken over',
+    needs: () => missing('prlimit'),
+    play: async (stage: Stage) => {
+      const { hostname: host, port } = new URL(client.url);
+      const proxy = await startFaultProxy({ to: { host, port: Number(port) } });
+      closing.push(() => {
+        proxy.close();
+      });
+      const server = `https://127.0.0.1:${proxy.port}`;
+      const flags = [`--guardian=${guardian}`];
+      const { alice } = await startPair(stage, { alice: { server, ignoreTerm: true, offspring: true, flags } });
+      proxy.refuse();
+      proxy.reset();
+      const at = Date.now();
+      await alice.line('trouble');
+      // Now that the place of the socket that is gone is counted too.
+      limitDescriptors(alice);
+      await proxy.pass();
+      const outcome = await takenOver(stage, at);
+      expect(alice.text()).not.toMatch(/internal error|^\s+at /m);
+      // She stands by, or has said that she can do nothing more.
+      alice.signal('SIGTERM');
+      expect([125, 143]).toContain((await alice.end()).status);
+      return outcome;
+    },
+  })),
   {
     row: '38c+', fault: 'no descriptor for the command at its election', expected: '125 and a release',
     needs: () => missing('prlimit'),
