@@ -71,7 +71,10 @@ async function serve(story: Story, term: Term): Promise<{ why: Why; end: Finish 
   const { supervisor, desk, lock, identity } = story;
   const { state: token, transitions, object: lockUid } = term.token;
   const environment = termEnvironment({ lock, identity, token, transitions, lockUid });
-  const started = await supervisor.start(environment, () => term.leash, desk.stop);
+  let isLost = false;
+  term.onLost(() => (isLost = true));
+  const isOver = (): boolean => isLost || desk.stop.aborted;
+  const started = await supervisor.start(environment, () => term.leash, isOver);
   if (started.kind === 'failed') return { why: 'ended', end: { ran: false, alive: [], message: started.message } };
   const { asked, unlisten } = listenTo(desk.stop);
   try {

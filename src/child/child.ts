@@ -131,12 +131,12 @@ export class Supervisor {
     await this.#gate.catch(() => undefined);
   }
 
-  /** Lets the command run under the leash that binds then, unless it is due or `stop` came first: then nothing runs. */
-  async start(environment: Record<string, string>, leash: () => Leash, stop: AbortSignal): Promise<Started> {
+  /** Lets the command run under the leash that binds then, unless that is due or `isOver` by then: then nothing runs. */
+  async start(environment: Record<string, string>, leash: () => Leash, isOver: () => boolean): Promise<Started> {
     try {
       await this.#guardian.ready();
       const gate = await this.#takeGate();
-      return await this.#open(gate, environment, leash, stop);
+      return await this.#open(gate, environment, leash, isOver);
     } catch (error) {
       return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
     }
@@ -153,7 +153,7 @@ export class Supervisor {
     gate: Gated,
     environment: Record<string, string>,
     leash: () => Leash,
-    stop: AbortSignal,
+    isOver: () => boolean,
   ): Promise<Started> {
     const { clock, report, command } = this.#options;
     const lines = [...gate.plan.lines, ...environmentLines(environment), 'go', ''].join('\n');
@@ -168,7 +168,7 @@ export class Supervisor {
     }
     // As it is now: it may have been extended while the gate and the guardian got ready.
     const held = hold(leash());
-    if (stop.aborted || pull(held, clock.now()) !== 'none') {
+    if (isOver() || pull(held, clock.now()) !== 'none') {
       gate.latch.end();
       await gate.exited;
       await this.#guardian.disarm();

@@ -54,7 +54,7 @@ async function prepare(arena: Arena): Promise<Prepared> {
 
 async function start(arena: Arena): Promise<Prepared & { child: Child }> {
   const prepared = await prepare(arena);
-  const started = await prepared.supervisor.start({}, prepared.leash, new AbortController().signal);
+  const started = await prepared.supervisor.start({}, prepared.leash, () => false);
   if (started.kind !== 'started') throw new Error(`not started: ${JSON.stringify(started)}`);
   return { ...prepared, child: started.child };
 }

@@ -72,8 +72,10 @@ export class Oracle {
     this.working.add(work);
     this.#world.tell(`${runner.name}: command runs, token ${String(token)}`);
     if (token !== undefined) {
-      if (token <= this.#lastToken) this.#world.fail(`P7: token ${token} of ${runner.name} after ${this.#lastToken}`);
-      this.#lastToken = token;
+      // Where a hand lets two lead at once, the earlier term may be the later one to start its command.
+      if (token <= this.#lastToken && this.#promised)
+        this.#world.fail(`P7: token ${token} of ${runner.name} after ${this.#lastToken}`);
+      this.#lastToken = Math.max(token, this.#lastToken);
     }
     if (this.#lastEnd > 0) this.seen.handOverMs.push(this.#world.now - this.#lastEnd);
     this.look();

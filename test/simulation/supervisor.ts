@@ -36,7 +36,7 @@ export class SimSupervisor {
     this.#parts = parts;
   }
 
-  async start(environment: Record<string, string>, given: Leash | (() => Leash), stop: AbortSignal): Promise<Started> {
+  async start(environment: Record<string, string>, given: Leash | (() => Leash), isOver: () => boolean): Promise<Started> {
     const { process, guardian, spawnMs, program, runner, oracle, run } = this.#parts;
     await guardian.launch();
     await new Promise<void>((resolve) => {
@@ -46,7 +46,7 @@ export class SimSupervisor {
     const leash = typeof given === 'function' ? given() : given;
     await guardian.arm(() => gate.command, leash.guardBy);
     const held = hold(leash);
-    if (stop.aborted || pull(held, process.clock.now()) !== 'none') {
+    if (isOver() || pull(held, process.clock.now()) !== 'none') {
       await guardian.disarm();
       return { kind: 'too-late' };
     }
