@@ -1,9 +1,10 @@
 // The name of a state of the model: equal for states from which the same can happen. Decides what does not matter:
-// when it is, which numbers versions and writes bear as long as their order is the same, and the dice.
-// Times are told in ticks from now, rounded as their comparison is (`now >= time` at ticks alone), so this loses nothing;
-// what is past is told as past. Left out as well: writes that are nowhere any more, and so can never be met again;
-// times in records, which nobody compares; what people were told; counters that only lengthen pauses.
-// Invariant: 64 bits of hash; at a few million states a collision has odds of less than one in a million.
+// when it is, and which numbers versions and writes bear as long as their order is the same. Times are told in ticks
+// from now, rounded as their comparison is (`now >= time` at ticks alone), so this loses nothing; what is past is told
+// as past. Left out as well: writes that are nowhere any more, and so can never be met again; times in records, which
+// nobody compares; what people were told.
+// Invariants: states of one name have the same moves to states of one name (search.test.ts looks at some thousands);
+// 64 bits of hash, so that at some millions of states a collision has odds of less than one in a million.
 
 import type { Instant } from '../../../src/clock.ts';
 import type { PendingWrite, State } from '../../../src/elector/state.ts';
@@ -25,6 +26,7 @@ export class Key {
   #tick = tickMs;
   #place: Place | undefined;
   #deadlineTicks = 0;
+  #oldEnoughMs = 0;
 
   constructor(model: Model, rates: readonly [number, number]) {
     this.#model = model;
@@ -43,6 +45,7 @@ export class Key {
     if (lock) this.#sighting(lock);
     else this.#add(-1);
     const { newLockWaitMs } = procs[0].core.settings;
+    this.#oldEnoughMs = newLockWaitMs;
     if (lock && newLockWaitMs > 0) this.#add(Math.min((place.time - place.createdAt) * tickMs, newLockWaitMs));
     for (const index of [0, 1] as const) {
       const proc = procs[index];
@@ -50,6 +53,7 @@ export class Key {
       this.#tick = tickMs * this.#rates[index];
       this.#deadlineTicks = Math.ceil(proc.core.settings.timing.renewDeadlineMs / tickMs) + 1;
       this.#core(proc.core, index);
+      this.#add(proc.wakeAt === Infinity ? -1 : Math.max(0, this.#ticks(proc.wakeAt)));
       this.#add(proc.child ? this.#ticks(proc.child.deadBy) : -99);
       this.#add(proc.orphan ? this.#ticks(proc.orphan.deadBy) : -99);
       for (const zombie of proc.zombies) this.#write(zombie);
@@ -67,45 +71,62 @@ export class Key {
   }
 
   #core(core: State, index: 0 | 1): void {
-    const { want, occupied, term, leaving, observation, stored, pending, mustRead } = core;
+    const { want, occupied, term, leaving, observation, stored, pending, mustRead, request, age } = core;
     this.#add(
       (want === 'lead' ? 1 : want === 'leave' ? 2 : 0) +
         (occupied ? 4 : 0) +
         (mustRead ? 8 : 0) +
-        (core.request ? 16 : 0),
+        (request ? 16 : 0) +
+        (term ? 32 : 0),
     );
-    this.#add(term ? this.#instant(term.leash.termBy) : -99);
+    if (term) this.#add(this.#instant(term.leash.termBy));
     if (want === 'leave') {
       this.#add(leaving.tries);
       this.#add(leaving.by ? this.#instant(leaving.by) : -99);
     }
     if (observation) {
       const { sighting, own, since, waitMs, spreadMs, lastSeen } = observation;
-      this.#add(own ? 1 : 2);
+      this.#add((own ? 1 : 2) + (sighting.kind === 'record' ? 4 : 0));
       if (sighting.kind === 'record') {
         this.#versionOf(sighting.version);
         this.#holder(sighting.record);
+        // Not whose it is, but whether it would look changed.
+        if (!own) this.#signature(sighting.signature);
       }
       if (!own) this.#add(this.#instant({ mono: 0, boot: since.boot + waitMs + spreadMs }));
-      if (!term && !own) this.#add(Math.min(this.#since(lastSeen), lookTicks));
+      // When the next look is due; or whether a look at this very moment would be old news.
+      this.#add(Math.min(this.#since(lastSeen), own ? 1 : lookTicks));
+      // An answer that was asked for before that is old news.
+      if (request?.kind === 'read') this.#add(Number(request.sentAt.mono <= lastSeen.mono));
       // What will be waited for should it vanish.
       this.#add(waitMs);
     } else this.#add(-98);
     if (stored && (term ?? observation?.own)) this.#versionOf(stored.version);
-    for (const write of pending) this.#pending(write, index);
-    if (want === 'leave') this.#add(Math.min(pending.length, 1));
+    this.#pending(pending, term !== undefined || want === 'leave', index);
     // An object only gets older: what counts is when it was made, which its version tells as well.
-    if (core.age)
-      this.#add(core.age.object.charCodeAt(4) * 100 + Math.min(60, this.#since(core.age.at) + core.age.ms / tickMs));
+    if (age) {
+      const ageMs = Math.round(this.#local - age.at.boot + age.ms);
+      this.#add(age.object.charCodeAt(4) * 100_000 + Math.min(ageMs, this.#oldEnoughMs));
+    }
     this.#add(this.#instant(core.pause));
     if (want === 'lead' && !term) this.#add(this.#instant(core.takePause));
+    this.#add(-97);
   }
 
-  #pending({ number, kind, sentAt }: PendingWrite, index: 0 | 1): void {
-    if (!this.#numbers[index].includes(number)) return;
-    this.#number(number, index);
-    this.#add(kind.length);
-    this.#add(Math.min(this.#since(sentAt), this.#deadlineTicks));
+  /** `held`: in a term, or on the way out of one. */
+  #pending(pending: readonly PendingWrite[], held: boolean, index: 0 | 1): void {
+    let gone = false;
+    let met = held;
+    for (const { number, kind, sentAt } of pending) {
+      gone = !this.#numbers[index].includes(number);
+      if (gone) continue;
+      met = true;
+      this.#number(number, index);
+      this.#add(kind.length);
+      this.#add(Math.min(this.#since(sentAt), this.#deadlineTicks));
+    }
+    // Whoever leaves looks for a write that cannot be met all the same, unless a later one has been answered since.
+    if (gone && met) this.#add(-9);
   }
 
   #sighting(sighting: Sighting): void {
@@ -113,7 +134,7 @@ export class Key {
     this.#versionOf(sighting.version);
     this.#holder(sighting.record);
     this.#signature(sighting.signature);
-    if (sighting.ageMs !== undefined) this.#add(sighting.ageMs);
+    if (sighting.ageMs !== undefined) this.#add(Math.min(sighting.ageMs, this.#oldEnoughMs));
   }
 
   #write({ base, record, signature }: WriteRequest): void {
@@ -156,50 +177,48 @@ export class Key {
     return Math.min(20, Math.round((this.#local - boot) / this.#tick));
   }
 
+  /** The versions and the writes that may still be met: stored, on their way, or in an answer on its way. */
   #collect({ lock, procs }: Place): void {
-    const versions = this.#versions;
-    versions.length = 0;
-    const seen = (version: Version | undefined): void => {
-      if (version === undefined) return;
-      const state = Number(version.state);
-      if (!versions.includes(state)) versions.push(state);
-    };
-    seen(lock?.version);
+    this.#versions.length = 0;
+    this.#numbers[0].length = 0;
+    this.#numbers[1].length = 0;
+    const [first] = procs;
+    const { run } = first.core.settings;
+    if (lock) this.#meet(lock, run);
     for (const index of [0, 1] as const) {
       const { core, request, zombies } = procs[index];
-      const numbers = this.#numbers[index];
-      numbers.length = 0;
       const { observation, stored } = core;
-      if (observation && observation.sighting.kind !== 'absent') seen(observation.sighting.version);
-      if (core.term ?? observation?.own) seen(stored?.version);
-      for (const { base } of zombies) seen(base);
-      if (request) {
-        seen(request.write?.base);
-        const { answer } = request;
-        if (answer && 'sighting' in answer && answer.sighting.kind !== 'absent') seen(answer.sighting.version);
-        numbers.push(request.number);
+      if (observation && observation.sighting.kind !== 'absent') this.#see(observation.sighting.version);
+      if (core.term ?? observation?.own) this.#see(stored?.version);
+      for (const { base, signature } of zombies) {
+        this.#see(base);
+        this.#met(signature, run);
       }
+      if (!request) continue;
+      const { write, answer, number } = request;
+      insert(this.#numbers[index], number);
+      if (write) {
+        this.#see(write.base);
+        this.#met(write.signature, run);
+      }
+      if (answer && 'sighting' in answer && answer.sighting.kind === 'record') this.#meet(answer.sighting, run);
     }
-    this.#collectNumbers({ lock, procs });
-    versions.sort(ascending);
   }
 
-  /** The writes that may still be met: stored, on their way, or in an answer on its way. */
-  #collectNumbers({ lock, procs }: Pick<Place, 'lock' | 'procs'>): void {
-    const met = (signature: Signature | undefined): void => {
-      if (!signature) return;
-      const index =
-        procs[0].core.settings.run === signature.run ? 0 : procs[1].core.settings.run === signature.run ? 1 : 2;
-      if (index !== 2 && !this.#numbers[index].includes(signature.number)) this.#numbers[index].push(signature.number);
-    };
-    met(lock?.signature);
-    for (const { zombies, request } of procs) {
-      for (const { signature } of zombies) met(signature);
-      met(request?.write?.signature);
-      const answer = request?.answer;
-      if (answer && 'sighting' in answer && answer.sighting.kind === 'record') met(answer.sighting.signature);
-    }
-    for (const numbers of this.#numbers) numbers.sort(ascending);
+  #meet({ version, signature }: Extract<Sighting, { kind: 'record' }>, run: string): void {
+    this.#see(version);
+    this.#met(signature, run);
+  }
+
+  #see(version: Version | undefined): void {
+    if (version) insert(this.#versions, Number(version.state));
+  }
+
+  /** `run` is the first process's. */
+  #met(signature: Signature | undefined, run: string): void {
+    if (!signature || !this.#place) return;
+    if (signature.run === run) insert(this.#numbers[0], signature.number);
+    else if (signature.run === this.#place.procs[1].core.settings.run) insert(this.#numbers[1], signature.number);
   }
 
   #add(value: number): void {
@@ -208,6 +227,16 @@ export class Key {
   }
 }
 
-function ascending(a: number, b: number): number {
-  return a - b;
+/** Once, in order; there are few. */
+function insert(into: number[], number: number): void {
+  let at = into.length;
+  while (at > 0) {
+    const before = into[at - 1] ?? 0;
+    if (before === number) return;
+    if (before < number) break;
+    at -= 1;
+  }
+  into.push(number);
+  for (let i = into.length - 1; i > at; i -= 1) into[i] = into[i - 1] ?? 0;
+  into[at] = number;
 }

@@ -5,7 +5,7 @@
 // Invariant: a command dies at the latest one second after its guardian's deadline, by its machine's clock.
 
 import type { Now } from '../../../src/clock.ts';
-import { initialState, step } from '../../../src/elector/core.ts';
+import { initialState, type Step, step } from '../../../src/elector/core.ts';
 import type { CoreEvent, Effect, Settings, State } from '../../../src/elector/state.ts';
 import type { Timing } from '../../../src/elector/timing.ts';
 import type { ReadAnswer, Sighting, Version, WriteAnswer, WriteRequest } from '../../../src/locks/lock.ts';
@@ -13,6 +13,7 @@ import type { ReadAnswer, Sighting, Version, WriteAnswer, WriteRequest } from '.
 /** True milliseconds. */
 export const tickMs = 1000;
 const killTakesMs = 1000;
+const firstDice = 1;
 /** At the end of file a guardian kills after so long at most. */
 const endOfFileMs = 250;
 
@@ -43,34 +44,73 @@ interface Running {
   readonly deadBy: number;
 }
 
-export interface Proc {
-  readonly core: State;
-  /** Local time at which the core wants to be woken; before that a tick changes nothing. */
-  readonly wakeAt: number;
-  readonly request: Message | undefined;
-  readonly zombies: readonly WriteRequest[];
-  readonly child: Running | undefined;
-  /** What a crashed run left: its command, until the guardian has killed it. */
-  readonly orphan: Running | undefined;
+/** What the core answered already: it is pure, and meets the same question in many states of the other process. */
+interface Asked {
+  readonly event: CoreEvent['kind'];
+  /** What came along: the message, or what a watch told; one object of it is one meaning. */
+  readonly about: unknown;
+  readonly boot: number;
+  readonly answer: Step;
+  /** What the core that came of it was asked in turn. */
+  readonly then: Asked[];
 }
 
+export interface Proc {
+  core: State;
+  asked: Asked[];
+  /** Local time at which the core wants to be woken; before that a tick changes nothing. */
+  wakeAt: number;
+  request: Message | undefined;
+  zombies: readonly WriteRequest[];
+  child: Running | undefined;
+  /** What a crashed run left: its command, until the guardian has killed it. */
+  orphan: Running | undefined;
+}
+
+/** Written to only while it is in the making. */
 export interface Place {
   /** Ticks since the beginning. */
-  readonly time: number;
-  readonly procs: readonly [Proc, Proc];
-  readonly lock: Extract<Sighting, { kind: 'record' }> | undefined;
-  readonly version: number;
-  readonly uids: number;
+  time: number;
+  procs: [Proc, Proc];
+  lock: Extract<Sighting, { kind: 'record' }> | undefined;
+  version: number;
+  uids: number;
   /** Ticks since the object was made. */
-  readonly createdAt: number;
-  readonly crashes: number;
-  readonly deletions: number;
-  readonly runs: number;
-  readonly lastToken: number;
-  readonly fault: string | undefined;
+  createdAt: number;
+  crashes: number;
+  deletions: number;
+  runs: number;
+  lastToken: number;
+  fault: string | undefined;
 }
 
-export type Move = readonly [name: string, next: () => Place];
+export type Visit = (move: string, next: Place) => void;
+
+/** The moves of a process, by its place. */
+const namesOf = (name: string) => ({
+  wakes: `${name}: wakes`,
+  served: `${name}: its request is served`,
+  lost: `${name}: its request is lost`,
+  abandoned: `${name}: gives up on its write, which goes on`,
+  heard: `${name}: hears the answer`,
+  missed: `${name}: does not hear the answer`,
+  landed: `${name}: its abandoned write lands`,
+  resigns: `${name}: resigns while its command drains`,
+  ended: `${name}: its command ends`,
+  told: `${name}: its watch tells`,
+  crashed: `${name}: crashes`,
+});
+const names = [namesOf('a'), namesOf('b')] as const;
+
+/** One object each, as `Asked` needs it. */
+const campaign: CoreEvent = { kind: 'campaign', patience: { waitMs: undefined, untilCertain: false } };
+const resign: CoreEvent = { kind: 'resign', holdMs: 0 };
+const tick: CoreEvent = { kind: 'tick' };
+const workEnded: CoreEvent = { kind: 'work-ended' };
+const trouble = { cause: 'timeout', message: '' } as const;
+const unknown: WriteAnswer = { kind: 'unknown', trouble };
+const conflict: WriteAnswer = { kind: 'conflict' };
+const absent = sighted({ kind: 'absent' });
 
 export class Model {
   readonly #limits: Limits;
@@ -86,13 +126,14 @@ export class Model {
   start(): Place {
     const proc = (index: 0 | 1): Proc => ({
       core: this.#fresh(index, 0, index),
+      asked: [],
       wakeAt: 0,
       request: undefined,
       zombies: [],
       child: undefined,
       orphan: undefined,
     });
-    let place: Place = {
+    const place: Place = {
       time: 0,
       procs: [proc(0), proc(1)],
       lock: undefined,
@@ -105,7 +146,7 @@ export class Model {
       lastToken: -1,
       fault: undefined,
     };
-    for (const index of [0, 1] as const) place = this.#campaign(place, index);
+    for (const index of [0, 1] as const) this.#campaign(place, index);
     return place;
   }
 
@@ -115,230 +156,262 @@ export class Model {
   }
 
   /** All that may happen next. */
-  moves(place: Place): Move[] {
-    const moves: Move[] = [['time passes', () => this.#pass(place)]];
-    for (const index of [0, 1] as const) this.#movesOf(place, index, moves);
-    const { lock, deletions } = place;
-    if (lock && deletions < this.#limits.deletions) {
-      moves.push([
-        'the lock is deleted',
-        () => ({ ...place, lock: undefined, deletions: deletions + 1, version: place.version + 1 }),
-      ]);
+  moves(place: Place, visit: Visit): void {
+    this.#pass(place, visit);
+    this.#movesOf(place, 0, visit);
+    this.#movesOf(place, 1, visit);
+    if (place.lock && place.deletions < this.#limits.deletions) {
+      const { deletions, version } = place;
+      visit('the lock is deleted', { ...place, lock: undefined, deletions: deletions + 1, version: version + 1 });
     }
-    return moves;
   }
 
-  #movesOf(place: Place, index: 0 | 1, moves: Move[]): void {
-    const proc = place.procs[index];
-    const name = index === 0 ? 'a' : 'b';
-    const { request, zombies, child, core } = proc;
-    const move = (what: string, next: () => Place): number => moves.push([`${name}: ${what}`, next]);
-    if (this.now(place, index).boot >= proc.wakeAt) move('wakes', () => this.#feed(place, index, { kind: 'tick' }));
+  #movesOf(place: Place, index: 0 | 1, visit: Visit): void {
+    const { core, wakeAt, request, zombies, child } = place.procs[index];
+    const name = names[index];
+    const limits = this.#limits;
+    const move = (what: string, change: (next: Place, proc: Proc) => void): void => {
+      const next = copy(place, index);
+      change(next, next.procs[index]);
+      visit(what, next);
+    };
+    if (this.now(place, index).boot >= wakeAt) move(name.wakes, (next) => this.#feed(next, index, tick, undefined));
     if (request && request.answer === undefined) {
-      move('its request is served', () => this.#serve(place, index, request));
-      move('its request is lost', () => this.#fail(place, index, request));
-      if (request.write && zombies.length < this.#limits.zombies) {
-        const { write } = request;
-        move('gives up on its write, which goes on', () => {
-          return this.#fail(with_(place, index, { zombies: [...zombies, write] }), index, request);
+      move(name.served, (next) => this.#serve(next, index, request));
+      move(name.lost, (next) => this.#fail(next, index, request));
+      const { write } = request;
+      if (write && zombies.length < limits.zombies) {
+        move(name.abandoned, (next, proc) => {
+          proc.zombies = [...zombies, write];
+          this.#fail(next, index, request);
         });
       }
     }
     if (request?.answer !== undefined) {
       const { answer } = request;
-      move('hears the answer', () => this.#hear(place, index, request, answer));
-      move('does not hear the answer', () => this.#fail(place, index, request));
+      move(name.heard, (next) => this.#hear(next, index, request, answer));
+      move(name.missed, (next) => this.#fail(next, index, request));
     }
     for (const [i, write] of zombies.entries()) {
-      move('its abandoned write lands', () => {
-        const rest = zombies.filter((_, at) => at !== i);
-        return this.#apply(with_(place, index, { zombies: rest }), write).place;
+      move(name.landed, (next, proc) => {
+        proc.zombies = zombies.filter((_, at) => at !== i);
+        this.#apply(next, write);
       });
     }
-    if (child && core.term && core.want === 'lead' && this.#limits.resigns) {
-      move('resigns while its command drains', () => this.#feed(place, index, { kind: 'resign', holdMs: 0 }));
+    if (child && core.term && core.want === 'lead' && limits.resigns) {
+      move(name.resigns, (next) => this.#feed(next, index, resign, undefined));
     }
-    if (child) move('its command ends', () => this.#endWork(place, index));
-    if (this.#limits.watch && place.lock && core.want !== 'nothing') {
+    if (child) move(name.ended, (next) => this.#endWork(next, index));
+    if (limits.watch && place.lock && core.want !== 'nothing') {
       const sighting = place.lock;
-      move('its watch tells', () => this.#feed(place, index, { kind: 'watched', sighting }));
+      move(name.told, (next) => this.#feed(next, index, { kind: 'watched', sighting }, sighting));
     }
-    if (place.crashes < this.#limits.crashes) move('crashes', () => this.#crash(place, index));
+    if (place.crashes < limits.crashes) move(name.crashed, (next, proc) => this.#crash(next, proc, index));
   }
 
-  #pass(before: Place): Place {
-    let place: Place = { ...before, time: before.time + 1 };
+  #pass(before: Place, visit: Visit): void {
+    const [a, b] = before.procs;
+    const place: Place = { ...before, time: before.time + 1, procs: [{ ...a }, { ...b }] };
     for (const index of [0, 1] as const) {
-      const { child, orphan } = place.procs[index];
+      const proc = place.procs[index];
       const { boot } = this.now(place, index);
-      if (orphan && boot >= orphan.deadBy) place = with_(place, index, { orphan: undefined });
-      if (child && boot >= child.deadBy) place = this.#endWork(place, index);
+      if (proc.orphan && boot >= proc.orphan.deadBy) proc.orphan = undefined;
+      if (proc.child && boot >= proc.child.deadBy) this.#endWork(place, index);
     }
-    return place;
+    visit('time passes', place);
   }
 
   /** Nothing is left of the command: the story goes on. */
-  #endWork(before: Place, index: 0 | 1): Place {
-    const led = before.procs[index].core.term !== undefined;
-    let place = with_(before, index, { child: undefined });
-    place = this.#feed(place, index, { kind: 'work-ended' });
+  #endWork(place: Place, index: 0 | 1): void {
+    const proc = place.procs[index];
+    const led = proc.core.term !== undefined;
+    proc.child = undefined;
+    this.#feed(place, index, workEnded, undefined);
     // It ended by itself: give the lock back. It was lost: try again.
-    if (led && place.procs[index].core.term && place.procs[index].core.want === 'lead')
-      return this.#feed(place, index, { kind: 'resign', holdMs: 0 });
-    return this.#campaign(place, index);
+    if (led && proc.core.term && proc.core.want === 'lead') this.#feed(place, index, resign, undefined);
+    else this.#campaign(place, index);
   }
 
-  #crash(place: Place, index: 0 | 1): Place {
-    const { child, orphan, request, zombies } = place.procs[index];
+  #crash(place: Place, proc: Proc, index: 0 | 1): void {
+    const { child, orphan, request, zombies } = proc;
     const { boot } = this.now(place, index);
     const rate = this.#limits.rates[index];
     const dead = child && { deadBy: Math.min(child.deadBy, boot + (endOfFileMs + killTakesMs) * rate) };
     const left = request?.write && request.answer === undefined ? [...zombies, request.write] : zombies;
-    const proc: Proc = {
+    place.procs[index] = {
       core: this.#fresh(index, place.time, place.runs),
+      asked: [],
       wakeAt: 0,
       request: undefined,
       zombies: left.slice(-this.#limits.zombies - 1),
       child: undefined,
       orphan: dead ?? orphan,
     };
-    const next = { ...with_(place, index, proc), crashes: place.crashes + 1, runs: place.runs + 1 };
-    return this.#campaign(next, index);
+    place.crashes += 1;
+    place.runs += 1;
+    this.#campaign(place, index);
   }
 
   #fresh(index: 0 | 1, time: number, run: number): State {
     const settings = this.#settings[index];
     if (!settings) throw new Error('two processes only');
     const local = time * tickMs * this.#limits.rates[index];
-    const core = initialState({ ...settings, run: `run-${run}` }, 1, { mono: local, boot: local, wall: 0 });
+    const core = initialState({ ...settings, run: `run-${run}` }, firstDice, { mono: local, boot: local, wall: 0 });
     // Rehearsals change nothing that is searched for.
     return { ...core, rehearsed: true, proven: true };
   }
 
-  #campaign(place: Place, index: 0 | 1): Place {
+  #campaign(place: Place, index: 0 | 1): void {
     const { want, term } = place.procs[index].core;
-    if (want !== 'nothing' || term) return place;
-    return this.#feed(place, index, { kind: 'campaign', patience: { waitMs: undefined, untilCertain: false } });
+    if (want === 'nothing' && !term) this.#feed(place, index, campaign, undefined);
   }
 
-  #feed(place: Place, index: 0 | 1, event: CoreEvent): Place {
-    const now = this.now(place, index);
-    const { state, effects, wakeMs = Infinity } = step(place.procs[index].core, event, now);
-    const before = place.procs[index];
-    let next = with_(place, index, { core: state, wakeAt: now.boot + wakeMs });
-    const ended = before.core.term && !state.term && before.child;
-    if (ended && !effects.some(({ kind }) => kind === 'lost')) {
-      next = blame(next, 'P7: a term ends without a word while its command is alive');
-    }
-    for (const effect of effects) next = this.#perform(next, index, effect);
-    return next;
-  }
-
-  #perform(place: Place, index: 0 | 1, effect: Effect): Place {
+  /** `about` is what came along with the event. */
+  #feed(place: Place, index: 0 | 1, event: CoreEvent, about: unknown): void {
     const proc = place.procs[index];
+    const { answer, boot, then } = this.#ask(place, index, event, about);
+    const { state, effects, wakeMs = Infinity } = answer;
+    const ended = proc.core.term && !state.term && proc.child;
+    if (ended && !effects.some(({ kind }) => kind === 'lost')) {
+      blame(place, 'P7: a term ends without a word while its command is alive');
+    }
+    proc.core = state;
+    proc.asked = then;
+    proc.wakeAt = boot + wakeMs;
+    for (const effect of effects) this.#perform(place, index, effect);
+  }
+
+  #ask(place: Place, index: 0 | 1, event: CoreEvent, about: unknown): Asked {
+    const { core, asked } = place.procs[index];
+    const now = this.now(place, index);
+    for (let i = asked.length - 1; i >= 0; i -= 1) {
+      const before = asked[i];
+      if (before?.boot === now.boot && before.event === event.kind && before.about === about) return before;
+    }
+    const answer = step(core, event, now);
+    const once = { event: event.kind, about, boot: now.boot, answer: forgetful(answer), then: [] };
+    asked.push(once);
+    return once;
+  }
+
+  #perform(place: Place, index: 0 | 1, effect: Effect): void {
+    const proc = place.procs[index];
+    const late = killTakesMs * this.#limits.rates[index];
     switch (effect.kind) {
       case 'read':
-        return this.#send(place, index, { number: effect.number, write: undefined, answer: undefined });
+        return this.#send(place, proc, { number: effect.number, write: undefined, answer: undefined });
       case 'write': {
         const { request } = effect;
         const running = proc.child ?? proc.orphan;
-        if (running && request.record.holderIdentity === '')
-          return blame(place, 'P3: a release while a command is alive');
-        if (request.base?.state === '') return blame(place, 'P5: a write without a version');
+        if (running && request.record.holderIdentity === '') blame(place, 'P3: a release while a command is alive');
+        if (request.base?.state === '') blame(place, 'P5: a write without a version');
         const { number } = request.signature;
-        const sent = this.#send(place, index, { number, write: request, answer: undefined });
-        return this.#feed(sent, index, { kind: 'sending', number });
+        this.#send(place, proc, { number, write: request, answer: undefined });
+        return this.#feed(place, index, { kind: 'sending', number }, undefined);
       }
       case 'granted': {
         const { token, leash } = effect.grant;
-        if (proc.child) return blame(place, 'P2: a second command before the first has ended');
-        if (Number(token.state) <= place.lastToken) return blame(place, 'P7: a token that does not grow');
-        const child = { deadBy: leash.guardBy.boot + killTakesMs * this.#limits.rates[index] };
+        if (proc.child) blame(place, 'P2: a second command before the first has ended');
+        if (Number(token.state) <= place.lastToken) blame(place, 'P7: a token that does not grow');
         // What is due already is not started.
-        if (this.now(place, index).boot >= leash.termBy.boot)
-          return blame(place, 'P2: a term that is over when it begins');
-        return this.#judge({ ...with_(place, index, { child }), lastToken: Number(token.state) });
+        if (this.now(place, index).boot >= leash.termBy.boot) blame(place, 'P2: a term that is over when it begins');
+        proc.child = { deadBy: leash.guardBy.boot + late };
+        place.lastToken = Number(token.state);
+        return this.#judge(place);
       }
       case 'leash':
-        if (!proc.child) return place;
-        return with_(place, index, {
-          child: { deadBy: effect.leash.guardBy.boot + killTakesMs * this.#limits.rates[index] },
-        });
+        if (proc.child) proc.child = { deadBy: effect.leash.guardBy.boot + late };
+        return;
       case 'lost': {
-        if (!proc.child) return this.#campaign(place, index);
-        const { boot } = this.now(place, index);
-        const atOnce = boot + killTakesMs * this.#limits.rates[index];
-        const deadBy = effect.reason === 'deadline' ? proc.child.deadBy : Math.min(proc.child.deadBy, atOnce);
-        const lost = with_(place, index, { child: { deadBy } });
-        return this.#limits.resigns ? this.#campaign(lost, index) : lost;
+        const { child } = proc;
+        if (!child) return this.#campaign(place, index);
+        const atOnce = this.now(place, index).boot + late;
+        proc.child = { deadBy: effect.reason === 'deadline' ? child.deadBy : Math.min(child.deadBy, atOnce) };
+        if (this.#limits.resigns) this.#campaign(place, index);
+        return;
       }
       case 'idle':
         return this.#campaign(place, index);
       default:
-        return place;
     }
   }
 
-  #send(place: Place, index: 0 | 1, request: Message): Place {
-    if (place.procs[index].request) return blame(place, 'P5: two requests at once');
-    return with_(place, index, { request });
+  #send(place: Place, proc: Proc, request: Message): void {
+    if (proc.request) blame(place, 'P5: two requests at once');
+    proc.request = request;
   }
 
-  #serve(place: Place, index: 0 | 1, request: Message): Place {
-    if (request.write === undefined) {
-      const sighting: Sighting = place.lock ? this.#aged(place, place.lock) : { kind: 'absent' };
-      return with_(place, index, { request: { ...request, answer: { kind: 'sighted', sighting } } });
-    }
-    const { place: next, answer } = this.#apply(place, request.write);
-    return with_(next, index, { request: { ...request, answer } });
-  }
-
-  #apply(place: Place, { record, signature, base }: WriteRequest): { place: Place; answer: WriteAnswer } {
+  #serve(place: Place, index: 0 | 1, { number, write }: Message): void {
     const { lock } = place;
-    if (lock?.version.object !== base?.object || lock?.version.state !== base?.state)
-      return { place, answer: { kind: 'conflict' } };
-    const version = place.version + 1;
-    const uids = base ? place.uids : place.uids + 1;
-    const object = base?.object ?? `uid-${uids}`;
-    const stored = { kind: 'record', record, signature, version: { object, state: String(version) } } as const;
-    const next = { ...place, lock: stored, version, uids, createdAt: base ? place.createdAt : place.time };
-    return { place: next, answer: { kind: 'stored', sighting: this.#aged(next, stored) } };
+    const answer = write ? this.#apply(place, write) : lock ? sighted(this.#aged(place, lock)) : absent;
+    place.procs[index].request = { number, write, answer };
+  }
+
+  #apply(place: Place, { record, signature, base }: WriteRequest): WriteAnswer {
+    const { lock } = place;
+    if (lock?.version.object !== base?.object || lock?.version.state !== base?.state) return conflict;
+    place.version += 1;
+    if (!base) {
+      place.uids += 1;
+      place.createdAt = place.time;
+    }
+    const object = base?.object ?? `uid-${place.uids}`;
+    place.lock = { kind: 'record', record, signature, version: { object, state: String(place.version) } };
+    return { kind: 'stored', sighting: this.#aged(place, place.lock) };
   }
 
   #aged(place: Place, lock: Extract<Sighting, { kind: 'record' }>): Sighting {
     return this.#limits.newLockWaitMs > 0 ? { ...lock, ageMs: (place.time - place.createdAt) * tickMs } : lock;
   }
 
-  #hear(place: Place, index: 0 | 1, { number, write }: Message, answer: WriteAnswer | ReadAnswer): Place {
-    const next = with_(place, index, { request: undefined });
-    if (answer.kind === 'sighted') return this.#feed(next, index, { kind: 'read', number, sighting: answer.sighting });
-    if (answer.kind === 'failed' || write === undefined) return next;
-    return this.#feed(next, index, { kind: 'wrote', number, answer });
+  #hear(place: Place, index: 0 | 1, { number, write }: Message, answer: WriteAnswer | ReadAnswer): void {
+    place.procs[index].request = undefined;
+    if (answer.kind === 'sighted') {
+      const { sighting } = answer;
+      return this.#feed(place, index, { kind: 'read', number, sighting }, sighting);
+    }
+    if (answer.kind === 'failed' || write === undefined) return;
+    const about = answer.kind === 'stored' ? answer.sighting : answer;
+    this.#feed(place, index, { kind: 'wrote', number, answer }, about);
   }
 
-  #fail(place: Place, index: 0 | 1, { number, write }: Message): Place {
-    const trouble = { cause: 'timeout', message: '' } as const;
-    const next = with_(place, index, { request: undefined });
-    if (write === undefined) return this.#feed(next, index, { kind: 'read-failed', number, trouble });
-    return this.#feed(next, index, { kind: 'wrote', number, answer: { kind: 'unknown', trouble } });
+  #fail(place: Place, index: 0 | 1, { number, write }: Message): void {
+    place.procs[index].request = undefined;
+    if (write === undefined) return this.#feed(place, index, { kind: 'read-failed', number, trouble }, undefined);
+    this.#feed(place, index, { kind: 'wrote', number, answer: unknown }, unknown);
   }
 
   /** P1. */
-  #judge(place: Place): Place {
-    const alive = place.procs
-      .flatMap(({ child, orphan }) => [child, orphan])
-      .filter((running) => running !== undefined);
-    return alive.length > 1 ? blame(place, 'P1: two commands at once') : place;
+  #judge(place: Place): void {
+    let alive = 0;
+    for (const { child, orphan } of place.procs) alive += Number(child !== undefined) + Number(orphan !== undefined);
+    if (alive > 1) blame(place, 'P1: two commands at once');
   }
 }
 
-function with_(place: Place, index: 0 | 1, change: Partial<Proc>): Place {
-  const [a, b] = place.procs;
-  return { ...place, procs: index === 0 ? [{ ...a, ...change }, b] : [a, { ...b, ...change }] };
+/**
+ * Counters that do nothing but make pauses longer go back to their first values, and the dice to theirs, so that there
+ * are finitely many states. What a longer pause would do is looked at all the same: a process may be late at any time.
+ */
+function forgetful(answer: Step): Step {
+  const { failures, timeouts, lostRaces, crowd, random, trouble } = answer.state;
+  if (failures === 0 && timeouts === 0 && lostRaces === 0 && !crowd && random === firstDice && !trouble) return answer;
+  const forgotten = { failures: 0, timeouts: 0, lostRaces: 0, crowd: undefined, random: firstDice, trouble: undefined };
+  return { ...answer, state: { ...answer.state, ...forgotten } };
 }
 
-function blame(place: Place, fault: string): Place {
-  return { ...place, fault: place.fault ?? fault };
+/** With a process of its own to write to; the other one is shared. */
+function copy(place: Place, index: 0 | 1): Place {
+  const [a, b] = place.procs;
+  return { ...place, procs: index === 0 ? [{ ...a }, b] : [a, { ...b }] };
+}
+
+function sighted(sighting: Sighting): ReadAnswer {
+  return { kind: 'sighted', sighting };
+}
+
+function blame(place: Place, fault: string): void {
+  place.fault ??= fault;
 }
 
 function compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered' {

@@ -5,9 +5,9 @@
 import { Key } from './key.ts';
 import { type Limits, Model, type Place } from './model.ts';
 
-interface Node {
-  readonly place: Place;
-  readonly from: Node | undefined;
+/** How a state was come by. The state itself is let go of once it is expanded. */
+interface Step {
+  readonly from: Step | undefined;
   readonly move: string;
 }
 
@@ -24,6 +24,7 @@ export interface Found {
   readonly path: readonly string[];
 }
 
+/** `most`: a bound; what goes beyond it is not looked at, and then the search is not complete. */
 export function search(limits: Limits, most: number): Found {
   const model = new Model(limits);
   const key = new Key(model, limits.rates);
@@ -31,38 +32,68 @@ export function search(limits: Limits, most: number): Found {
   const start = model.start();
   key.of(start);
   known.add(key.high, key.low);
-  let frontier: Node[] = [{ place: start, from: undefined, move: 'start' }];
   let moves = 0;
-  for (let depth = 1; frontier.length > 0; depth += 1) {
-    const next: Node[] = [];
-    for (const node of frontier) {
-      for (const [move, make] of model.moves(node.place)) {
-        const place = make();
+  const faults: { fault: string; path: string[] }[] = [];
+  let frontier: { places: Place[]; steps: Step[] } = { places: [start], steps: [{ from: undefined, move: 'start' }] };
+  let depth = 0;
+  while (frontier.places.length > 0 && faults.at(0) === undefined && known.size < most) {
+    depth += 1;
+    const next: typeof frontier = { places: [], steps: [] };
+    for (const [i, place] of frontier.places.entries()) {
+      const from = frontier.steps[i];
+      model.moves(place, (move, reached) => {
         moves += 1;
-        if (place.fault !== undefined) {
-          return {
-            states: known.size,
-            moves,
-            depth,
-            complete: false,
-            fault: place.fault,
-            path: pathTo({ place, from: node, move }),
-          };
-        }
-        key.of(place);
-        if (known.add(key.high, key.low)) next.push({ place, from: node, move });
-      }
-      if (known.size >= most) return { states: known.size, moves, depth, complete: false, fault: undefined, path: [] };
+        if (reached.fault !== undefined) faults.push({ fault: reached.fault, path: pathTo({ from, move }) });
+        key.of(reached);
+        if (!known.add(key.high, key.low)) return;
+        next.places.push(reached);
+        next.steps.push({ from, move });
+      });
+      if (faults.at(0) !== undefined || known.size >= most) break;
     }
     frontier = next;
   }
-  return { states: known.size, moves, depth: Infinity, complete: true, fault: undefined, path: [] };
+  const complete = faults.at(0) === undefined && known.size < most;
+  const { fault, path } = faults.at(0) ?? { fault: undefined, path: [] };
+  return { states: known.size, moves, depth, complete, fault, path };
 }
 
-function pathTo(node: Node): string[] {
+function pathTo(step: Step): string[] {
   const path: string[] = [];
-  for (let at: Node | undefined = node; at; at = at.from) path.unshift(at.move);
+  for (let at: Step | undefined = step; at; at = at.from) path.unshift(at.move);
   return path;
+}
+
+/**
+ * Whether the key is right in calling states the same: each of the first `most` states that is met a second time, by
+ * another way, must have the same moves to the same states. What it says is the first difference, '' if there is none.
+ */
+export function mistakenFor(limits: Limits, most: number): string {
+  const model = new Model(limits);
+  const key = new Key(model, limits.rates);
+  const nameOf = (place: Place): string => {
+    key.of(place);
+    return `${key.high}/${key.low}`;
+  };
+  const lookAhead = (place: Place): Map<string, Place> => {
+    const next = new Map<string, Place>();
+    model.moves(place, (move, reached) => next.set(`${move}: ${nameOf(reached)}`, reached));
+    return next;
+  };
+  const start = model.start();
+  const moves = new Map([[nameOf(start), lookAhead(start)]]);
+  // A map goes on to what is added while it is walked.
+  for (const [, ahead] of moves) {
+    for (const [way, place] of ahead) {
+      const name = nameOf(place);
+      const next = lookAhead(place);
+      const before = moves.get(name);
+      if (!before) moves.set(name, next);
+      else if ([...next.keys()].join('\n') !== [...before.keys()].join('\n')) return way;
+    }
+    if (moves.size >= most) return '';
+  }
+  return '';
 }
 
 /** Open addressing over two 32-bit halves: strings as keys would cost more than the core. */
