@@ -36,7 +36,11 @@ export class SimSupervisor {
     this.#parts = parts;
   }
 
-  async start(environment: Record<string, string>, given: Leash | (() => Leash), isOver: () => boolean): Promise<Started> {
+  async start(
+    environment: Record<string, string>,
+    given: Leash | (() => Leash),
+    isOver: () => boolean,
+  ): Promise<Started> {
     const { process, guardian, spawnMs, program, runner, oracle, run } = this.#parts;
     await guardian.launch();
     await new Promise<void>((resolve) => {
