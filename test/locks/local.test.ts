@@ -5,11 +5,24 @@ import { writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { localLock } from '../../src/locks/local.ts';
 import type { Lock, Sighting, Version, WatchNews, WriteAnswer } from '../../src/locks/lock.ts';
 import { taken } from '../../src/locks/record.ts';
+
+/** What happens just before the next link, once. */
+const stall = vi.hoisted(() => ({ once: undefined as (() => Promise<void>) | undefined }));
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>();
+  const link: typeof real.link = async (...args) => {
+    const { once } = stall;
+    stall.once = undefined;
+    await once?.();
+    await real.link(...args);
+  };
+  return { ...real, link };
+});
 
 const run = '01234567-89ab-cdef-0123-456789abcdef';
 const attempt = { limitMs: 1000 };
@@ -73,13 +86,17 @@ describe('the local store', () => {
 
   test('refuses a number that was collected meanwhile, though it is free again', async () => {
     // A writer stopped between its listing and its link comes back when its number has been collected: it links, and
-    // only the second listing tells. Made here by hand, since no writer can be stopped there from outside.
-    const lock = await open();
-    let version = await stored(lock, undefined);
-    for (let count = 0; count < 70; count += 1) version = await stored(lock, version);
-    expect(await readdir(versions())).toHaveLength(65);
-    await writeFile(versions('3'), JSON.stringify({ object: version.object, record: {}, signature: '' }));
-    expect(await look(lock)).toMatchObject({ version });
+    // only the second listing tells.
+    const [alice, bob] = [await open(), await open()];
+    const base = await stored(alice, undefined);
+    let latest = base;
+    stall.once = async () => {
+      for (let count = 0; count < 70; count += 1) latest = await stored(bob, latest, 'bob');
+      expect(await readdir(versions())).not.toContain('2');
+    };
+    expect((await write(alice, base)).kind).toBe('conflict');
+    expect(await readdir(versions())).toContain('2');
+    expect(await look(alice)).toMatchObject({ version: latest, signature: { identity: 'bob' } });
   });
 
   test('is another object after its folder was removed', async () => {
