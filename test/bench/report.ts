@@ -275,7 +275,8 @@ ${markdown(targetCells(results))}
 
 ## Where the time goes
 
-From profiles and stamps in both processes (Node 20.20, 2026-11-22), in milliseconds, the least seen of each step:
+Newer figures of the start are in [launch.md](launch.md). From profiles and stamps in both processes (Node 20.20,
+2026-11-22), in milliseconds, the least seen of each step:
 
 - **Hand-over**: the command's end to Node's \`exit\` event 0.6; looking for what it left behind 5 and more on this
   machine, where tests start hundreds of processes (listing /proc alone 0.3, two files for each process that is younger
