@@ -44,28 +44,42 @@ const survivors = rows.filter(({ killer }) => killer === undefined);
 console.log(`${rows.length - survivors.length} of ${rows.length} killed`);
 process.exitCode = survivors.length === 0 ? 0 : 1;
 
-function tryMutant({ name, file, find, replace, suites: asked }) {
-  const target = path.join(copy, file);
-  const text = readFileSync(target, 'utf8');
-  const times = text.split(find).length - 1;
-  if (times !== 1) return { name, file, killer: undefined, how: `its text occurs ${times} times` };
-  writeFileSync(
-    target,
-    text.replace(find, () => replace),
-  );
+function tryMutant(mutant) {
+  const { name, suites: asked } = mutant;
+  const file = filesOf(mutant);
+  const intact = new Map();
   try {
+    for (const { file: edited, find, replace } of editsOf(mutant)) {
+      const target = path.join(copy, edited);
+      const text = readFileSync(target, 'utf8');
+      const times = text.split(find).length - 1;
+      if (times !== 1) return { name, file, killer: undefined, how: `its text occurs ${times} times in ${edited}` };
+      if (!intact.has(target)) intact.set(target, text);
+      const changed = text.replace(find, () => replace);
+      writeFileSync(target, changed);
+    }
     for (const suite of asked) {
       const how = run(suite);
       if (how !== undefined) return { name, file, killer: titleOf(suite), how };
     }
     return { name, file, killer: undefined, how: 'nobody noticed' };
   } finally {
-    writeFileSync(target, text);
+    for (const [target, text] of intact) writeFileSync(target, text);
   }
 }
 
+/** A rule that is guarded twice takes two edits to break. */
+function editsOf({ edits, ...edit }) {
+  return edits ?? [edit];
+}
+
+function filesOf(mutant) {
+  return [...new Set(editsOf(mutant).map(({ file }) => file))].join(', ');
+}
+
 /** What failed, or undefined. */
-function run({ kind, files = [] }) {
+function run({ kind, files = [], title }) {
+  const only = title === undefined ? files : [...files, '--testNamePattern', title];
   switch (kind) {
     case 'simulation':
       return outcome(
@@ -75,10 +89,10 @@ function run({ kind, files = [] }) {
     case 'search':
       return vitest('simulation', ['test/simulation/search']);
     case 'unit':
-      return vitest('unit', files);
+      return vitest('unit', only);
     default: {
       const built = outcome(['node', 'scripts/build.mjs'], /.*error.*/i);
-      return built ?? vitest('process', files);
+      return built ?? vitest('process', only);
     }
   }
 }
@@ -107,8 +121,10 @@ function outcome([command, ...args], telling, more = {}) {
     .slice(0, 140);
 }
 
-function titleOf({ kind, files = [] }) {
-  return files.length === 0 ? kind : `${kind} (${files.map((file) => path.basename(file, '.test.ts')).join(', ')})`;
+function titleOf({ kind, files = [], title }) {
+  if (files.length === 0) return kind;
+  const named = files.map((file) => path.basename(file, '.test.ts')).join(', ');
+  return `${kind} (${named}${title === undefined ? '' : `: ${title}`})`;
 }
 
 /** The rows of the last whole run, with the new ones in their place. */
@@ -118,7 +134,9 @@ function merged() {
         .split('\n')
         .filter((line) => line.startsWith('| '))
     : [];
-  return mutants.flatMap(({ name, file }) => {
+  return mutants.flatMap((mutant) => {
+    const { name } = mutant;
+    const file = filesOf(mutant);
     const row = rows.find((each) => each.name === name);
     const line = kept.find((each) => each.startsWith(`| ${cell(name)} |`));
     return row ? [row] : line ? [{ name, file, line, killer: line.includes('**survives**') ? undefined : '' }] : [];
@@ -137,7 +155,7 @@ function writeTable(all) {
   const lines = [
     '# Mutants',
     '',
-    'Each is a one-line break of the program (`test/simulation/mutants/list.mjs`), applied to a copy of the tree by',
+    'Each is a small break of the program (`test/simulation/mutants/list.mjs`), applied to a copy of the tree by',
     '`npm run mutants`. `simulation` plays up to 4,000 seeds and stops at the first broken promise, `search` is the',
     'exhaustive search, the others are test suites. Numbers in brackets are those of the research that named the fault.',
     '',

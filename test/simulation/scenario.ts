@@ -147,7 +147,8 @@ export function scenarioOf(seed: number, only?: Mode): Scenario {
     seed,
     mode,
     timing,
-    untilMs: lengthMs,
+    // Long enough for a hand-over that nobody's watch tells of.
+    untilMs: mode === 'liveness' ? lengthMs + 10_000 : lengthMs,
     calmFromMs,
     candidates,
     foreign,

@@ -1,5 +1,5 @@
-// One-line breaks that the suites must notice, each a search text that occurs exactly once in its file, and what takes
-// its place. Decides which suites are asked, in order; those of src/elector are left to the simulator and the search.
+// Small breaks that the suites must notice, each a search text that occurs exactly once in its file, and what takes
+// its place; or two such edits, where a rule is guarded twice. Decides which suites are asked, in order; those of src/elector are left to the simulator and the search.
 // The numbers in brackets are those of research/reliability.md section 3.
 // Invariant: `npm run mutants` says which suite killed each; one that survives fails it.
 
@@ -8,8 +8,9 @@ const unit = (...files) => ({ kind: 'unit', files });
 const processes = (...files) => ({ kind: 'process', files });
 
 /**
- * @typedef {{ kind: string, files?: string[] }} Suite
- * @type {{ name: string, file: string, find: string, replace: string, suites: Suite[] }[]}
+ * @typedef {{ kind: string, files?: string[], title?: string }} Suite
+ * @typedef {{ file: string, find: string, replace: string }} Edit
+ * @type {({ name: string, suites: Suite[] } & (Edit | { edits: Edit[] }))[]}
  */
 export const mutants = [
   // The elector.
@@ -25,15 +26,21 @@ export const mutants = [
   { name: '[10] an unknown age is old enough', file: 'src/elector/core.ts', find: 'surelyElapsed(now, age.at) : 0;', replace: 'surelyElapsed(now, age.at) : Infinity;', suites: simulator },
   { name: "[13] a candidate waits its own duration, not the record's", file: 'src/elector/observation.ts', find: 'return stated > 0 ? stated * 1000 : leaseDurationMs;', replace: 'return leaseDurationMs;', suites: simulator },
   { name: "[14] a candidate counts from the record's renewTime", file: 'src/elector/observation.ts', find: 'const waitMs = waitFor(before, sighting, rules);', replace: "const late = sighting.kind === 'record' ? now.wall - Date.parse(sighting.record.renewTime) : 0;\n  const waitMs = Math.max(0, waitFor(before, sighting, rules) - (Number.isFinite(late) ? late : 0));", suites: simulator },
-  { name: '[15] a holder counts monotonic time alone', file: 'src/clock.ts', find: 'return now.mono >= by.mono || now.boot >= by.boot;', replace: 'return now.mono >= by.mono;', suites: simulator },
+  { name: '[15] a holder counts monotonic time alone', edits: [
+    { file: 'src/clock.ts', find: 'return now.mono >= by.mono || now.boot >= by.boot;', replace: 'return now.mono >= by.mono;' },
+    { file: 'src/clock.ts', find: 'return Math.max(0, Math.min(by.mono - now.mono, by.boot - now.boot));', replace: 'return Math.max(0, by.mono - now.mono);' },
+  ], suites: simulator },
   { name: '[19] the leash is extended by sending a renewal', file: 'src/elector/core.ts', find: '  if (request?.number === number) set(turn, { request: { ...request, sentAt } });', replace: '  if (request?.number === number) set(turn, { request: { ...request, sentAt } });\n  extend(turn, sentAt);', suites: simulator },
   { name: '[21] a conflict ends the term', file: 'src/elector/core.ts', find: 'if (write) conflicted(turn, write);', replace: "if (turn.s.term) lose(turn, 'taken');\n      else if (write) conflicted(turn, write);", suites: simulator },
   { name: '[22] a write that timed out is forgotten', file: 'src/elector/core.ts', find: 'if (write) set(turn, { mustRead: true });', replace: 'if (write) set(turn, { mustRead: true, pending: turn.s.pending.filter((each) => each !== write) });', suites: simulator },
   { name: '[23] a record with our name is our write', file: 'src/elector/core.ts', find: 'return signature?.run === run && signature.number === write.number && sameRecord(record, write.record);', replace: 'return signature !== undefined && run !== \'\' && record.holderIdentity === write.record.holderIdentity;', suites: simulator },
   { name: '[3, 24] the lock is released or taken again while the command of a lost term ends', file: 'src/elector/plan.ts', find: "if (s.occupied || s.want === 'nothing') return wait(undefined);", replace: "if (s.want === 'nothing') return wait(undefined);", suites: [{ kind: 'search' }] },
-  { name: '[24] a grant does not ask whether a command is alive', file: 'src/elector/core.ts', find: "if (s.want !== 'lead' || s.occupied) return;", replace: "if (s.want !== 'lead') return;", suites: [...simulator, unit('test/elector')] },
+  { name: '[24] nobody asks whether a command is alive before a term begins', edits: [
+    { file: 'src/elector/core.ts', find: "if (s.want !== 'lead' || s.occupied) return;", replace: "if (s.want !== 'lead') return;" },
+    { file: 'src/elector/plan.ts', find: "if (s.occupied || s.want === 'nothing') return wait(undefined);", replace: "if (s.want === 'nothing') return wait(undefined);" },
+  ], suites: simulator },
   { name: '[25] a 403 ends the term', file: 'src/elector/core.ts', find: "  const timedOut = trouble.cause === 'timeout';", replace: "  if (term && isVerdict(trouble.cause)) return lose(turn, 'taken');\n  const timedOut = trouble.cause === 'timeout';", suites: simulator },
-  { name: '[26] a candidate trusts its watch alone', file: 'src/elector/plan.ts', find: 'if (s.watching) return later(lastSeen,', replace: 'if (s.watching) return later(lastSeen, 1e9 +', suites: [...simulator, unit('test/elector')] },
+  { name: '[26] a candidate trusts its watch alone', file: 'src/elector/plan.ts', find: 'if (s.watching) return later(lastSeen,', replace: 'if (s.watching) return later(lastSeen, 1e9 +', suites: simulator },
   { name: '[27] failures are retried without a pause', file: 'src/elector/core.ts', find: 'const pause = later(now, Math.max(timedOut ? 0 : backOffMs, politeMs));', replace: 'const pause = later(now, timedOut ? 0 : Math.min(backOffMs, politeMs));', suites: simulator },
   { name: '[28] a 200 counts whatever its body is', file: 'src/elector/core.ts', find: "return see(turn, answer.sighting, 'answer');", replace: "if (write && answer.sighting.kind !== 'absent') return acknowledge(turn, write, answer.sighting);\n      return see(turn, answer.sighting, 'answer');", suites: simulator },
   { name: 'the event is looked at before what is due', file: 'src/elector/core.ts', find: '  expire(turn);\n  apply(turn, event);', replace: '  apply(turn, event);\n  expire(turn);', suites: simulator },
