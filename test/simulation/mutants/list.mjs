@@ -1,11 +1,14 @@
 // Small breaks that the suites must notice, each a search text that occurs exactly once in its file, and what takes
-// its place; or two such edits, where a rule is guarded twice. Decides which suites are asked, in order; those of src/elector are left to the simulator and the search.
+// its place; or two such edits, where a rule is guarded twice. Decides which suites are asked, in order; those of
+// src/elector are left to the simulator and the search.
 // The numbers in brackets are those of research/reliability.md section 3.
 // Invariant: `npm run mutants` says which suite killed each; one that survives fails it.
 
 const simulator = [{ kind: 'simulation' }, { kind: 'search' }];
 const unit = (...files) => ({ kind: 'unit', files });
 const processes = (...files) => ({ kind: 'process', files });
+/** Tests of one file with these words in their titles. */
+const titled = (file, title) => ({ kind: 'process', files: [file], title });
 
 /**
  * @typedef {{ kind: string, files?: string[], title?: string }} Suite
@@ -59,14 +62,28 @@ export const mutants = [
   { name: '[20] a leash that is due can be extended', file: 'src/child/leash.ts', find: "if (pull(leash, now) !== 'none') return leash;", replace: '', suites: [unit('test/child')] },
   { name: 'a later order may lengthen the grace', file: 'src/child/leash.ts', find: 'leash.graceBy ? earliest(leash.graceBy, by) : by', replace: 'by', suites: [unit('test/child')] },
   { name: 'renewals do not reach the command', file: 'src/run.ts', find: 'term.onLeash((leash) => void child.extend(leash));', replace: '', suites: simulator },
+  { name: 'a command that outlasted its term ended by itself', file: 'src/run.ts', find: "child.outlasted ? term.lost : ('ended' as const)", replace: "'ended' as const", suites: simulator },
+  { name: 'a command starts whatever became of its term meanwhile', file: 'src/run.ts', find: 'const isOver = (): boolean => isLost || desk.stop.aborted;', replace: 'const isOver = (): boolean => isLost && desk.stop.aborted;', suites: simulator },
+  { name: 'a lost term goes on to another campaign before its command has ended', file: 'src/run.ts', find: 'const end = await child.stop(orderFor(why, story));', replace: "const stopping = child.stop(orderFor(why, story));\n  const end = why === 'deadline' ? { status: 0, signal: undefined, alive: [], failure: undefined } : await stopping;", suites: simulator },
   // The locks.
   { name: '[4] the local store writes whatever is there', file: 'src/locks/local.ts', find: "if (!sameVersion(before, base)) return { kind: 'conflict' };", replace: '', suites: [unit('test/locks/local.test.ts'), processes('test/process/hand-over.test.ts')] },
   { name: 'the local store does not look again after linking', file: 'src/locks/local.ts', find: "if (highest !== number) return { kind: 'conflict' };", replace: '', suites: [unit('test/locks/local.test.ts')] },
   { name: '[12] a write carries no uid and version', file: 'src/locks/object.ts', find: 'const { managedFields: _, ...metadata }', replace: 'const { managedFields: _, uid: _uid, ...metadata }', suites: [unit('test/locks')] },
   { name: 'a write whose answer is lost counts as refused', file: 'src/locks/answers.ts', find: "kind: reply.sent ? 'unknown' : 'refused'", replace: "kind: 'refused'", suites: [unit('test/locks')] },
   { name: 'two renewals with equal times look the same', file: 'src/locks/record.ts', find: 'a?.number === b?.number', replace: 'true', suites: [unit('test/elector'), unit('test/locks')] },
+  { name: 'a pair that the second object refuses counts as refused', file: 'src/locks/multi.ts', find: "if (two.kind === 'refused') return { kind: 'unknown', trouble: two.trouble };", replace: '', suites: [unit('test/locks/multi.test.ts')] },
+  { name: 'a pair whose second object cannot be read counts as refused', file: 'src/locks/multi.ts', find: "if (found.kind === 'failed') return { kind: 'unknown', trouble: found.trouble };", replace: "if (found.kind === 'failed') return { kind: 'refused', trouble: found.trouble };", suites: [unit('test/locks/multi.test.ts')] },
+  { name: "a pair writes over another's second object", file: 'src/locks/multi.ts', find: "if (!mayReplace(second, base, run)) return { kind: 'conflict' };", replace: '', suites: [unit('test/contract/pair.test.ts')] },
+  { name: 'a pair is stored when its first object is', file: 'src/locks/multi.ts', find: 'if (two.kind !== \'stored\') return two;', replace: "if (two.kind !== 'stored') return one;", suites: [unit('test/locks/multi.test.ts')] },
+  { name: 'Kubernetes Events tell of an end that had no beginning', file: 'src/observe/kube-events.ts', find: "if (leading) say('stopped leading');", replace: "say('stopped leading');", suites: [unit('test/observe/kube-events.test.ts')] },
+  { name: 'Kubernetes Events that are forbidden are told of each time', file: 'src/observe/kube-events.ts', find: 'if (trouble === undefined || told) continue;', replace: 'if (trouble === undefined) continue;', suites: [unit('test/observe/kube-events.test.ts')] },
+  { name: 'Kubernetes Events hold up the end for as long as they take', file: 'src/observe/kube-events.ts', find: 'await Promise.race([sending, late]);', replace: 'await sending;', suites: [unit('test/observe/kube-events.test.ts')] },
   // The command and its guardian.
   { name: '[18] SIGKILL goes to one process', file: 'src/child/child.ts', find: "signalGroup(this.pid, 'SIGKILL');", replace: "process.kill(this.pid, 'SIGKILL');", suites: [processes('test/process/leftovers.test.ts', 'test/process/sweep.test.ts', 'test/process/loss.test.ts')] },
+  { name: 'the command starts before the guardian is armed', file: 'src/child/child.ts', find: '    await armed;\n', replace: '    void armed;\n', suites: [titled('test/process/guardian.test.ts', 'is replaced before the command starts')] },
+  { name: 'renewals do not reach the guardian', file: 'src/child/child.ts', find: '    this.#schedule();\n    await this.#guardian.arm(leash.guardBy);', replace: '    this.#schedule();', suites: [titled('test/process/loss.test.ts', 'costs nothing when it answers again')] },
+  { name: 'a guardian that takes over is not told the deadline', file: 'src/child/guardian.ts', find: 'GUARDIAN', replace: '', suites: [titled('test/process/guardian.test.ts', 'that is replaced is armed')] },
+  { name: 'the gate opens when leader-run goes away from it', file: 'src/child/gate.ts', find: 'IFS= read -r line <&3 || exit 125', replace: 'IFS= read -r line <&3 || break', suites: [titled('test/process/loss.test.ts', 'keeps the command from starting')] },
   { name: 'the guardian does not notice that leader-run is gone', file: 'src/child/guardian-script.ts', find: '[ $status -gt 128 ] || [ $((now - begun)) -ge $((slice - 3)) ] || orphaned', replace: ':', suites: [processes('test/process/wrapper-killed.test.ts')] },
   { name: '[20] the guardian obeys after its deadline', file: 'src/child/guardian-script.ts', find: "    [ $now -lt \"$deadline\" ] || finish 'the lease is about to end and was not renewed'", replace: '', suites: [processes('test/process/guardian.test.ts', 'test/process/loss.test.ts')] },
 ];
