@@ -175,7 +175,8 @@ export class SimCandidate {
     switch (event.kind) {
       case 'elected':
         oracle.seen.terms += 1;
-        if (this.#open.has(runner) && !this.#deposed.delete(runner)) world.fail(`P7: ${runner.name} is elected within a term`);
+        if (this.#open.has(runner) && !this.#deposed.delete(runner))
+          world.fail(`P7: ${runner.name} is elected within a term`);
         this.#open.add(runner);
         break;
       case 'lost':
