@@ -1,6 +1,6 @@
-// What a write to a pair says of itself when one of its two objects does not take it: the elector keeps a write that may
-// be stored in mind, and forgets one that surely is not. test/contract/pair.test.ts has the cases of whole elections.
-// To check: no answer that says less of a write than what is stored already.
+// What a write to a pair says of itself when one of its two objects does not take it: the elector keeps a write that
+// may be stored in mind, and forgets one that surely is not. test/contract/pair.test.ts has the cases of whole
+// elections. To check: no answer that says less of a write than what is stored already.
 import { expect, test } from 'vitest';
 import type { Lock, ReadAnswer, Sighting, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import { pairLock } from '../../src/locks/multi.ts';
