@@ -1,7 +1,7 @@
 // What README, DESIGN.md and the examples say about the program and about each other, held against the code: figures,
 // names, files. Runs nothing; test/process/examples.test.ts and test/cluster/examples.test.ts do.
 // To check: every expectation is read from the code or from another document, not repeated here.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
@@ -106,6 +106,26 @@ describe('DESIGN.md', () => {
   });
 });
 
+describe('docs/proof.md', () => {
+  // The tables whose last column is named `test`: references there are `path: part of a title`, and after a semicolon
+  // another one, of the same file unless it names one.
+  const tables = [...read('docs/proof.md').matchAll(/^\|.*\| test \|\n\| --- .*\n((?:\|.*\n)+)/gm)];
+  const cells = tables.flatMap(([, rows = '']) => rows.trim().split('\n').map((row) => row.split(' | ').at(-1) ?? ''));
+
+  test('names tests that exist, by parts of their titles', () => {
+    expect(cells.length).toBeGreaterThan(30);
+    const strays = cells.flatMap((cell) => {
+      let text: string | undefined;
+      return cell.replace(/ \|$/, '').split('; ').filter((reference) => {
+        const [, file, words = ''] = /^([\w-]+(?:\/[\w-]+)+)(?:: (.*))?$/.exec(reference) ?? [];
+        if (file !== undefined) text = textOf(file);
+        return text?.includes(file === undefined ? reference : words) !== true;
+      });
+    });
+    expect(strays).toEqual([]);
+  });
+});
+
 describe('the Dockerfile', () => {
   const lines = read('examples/docker/Dockerfile').replaceAll('\\\n', '').split('\n');
   const copies = lines.flatMap((line) => /^COPY (?!--from)(.*) \S+$/.exec(line)?.[1]?.split(' ') ?? []);
@@ -125,6 +145,15 @@ describe('the Dockerfile', () => {
     expect(text).toMatch(new RegExp(`^COPY \\S+/${command} /usr/local/bin/$`, 'm'));
   });
 });
+
+/** Of a test file, or of all of a folder; undefined if there is neither. */
+function textOf(name: string): string | undefined {
+  const [file, folder] = [path.join('test', `${name}.test.ts`), path.join(root, 'test', name)];
+  if (existsSync(path.join(root, file))) return read(file);
+  if (!existsSync(folder)) return undefined;
+  const files = readdirSync(folder).filter((each) => each.endsWith('.ts'));
+  return files.map((each) => read(path.join('test', name, each))).join('\n');
+}
 
 /** `locks/kube: words of a title`, or `-` with a reason. */
 function isTest(reference: string): boolean {
