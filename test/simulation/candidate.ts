@@ -94,6 +94,7 @@ export class SimCandidate {
       guardian,
       oracle,
       dice: dice.of(3),
+      leads: () => this.#open.has(runner),
       spawnMs: () => (slow() ? dice.between(4, 0, slow()?.forMs ?? 0) : dice.between(5, 1, 30)),
     });
     const { latencyMs, watches, identity } = plan;
@@ -151,6 +152,8 @@ export class SimCandidate {
     }).then(
       (ending) => {
         world.tell(`${runner.name}: ends, ${ending.kind}`);
+        if (ending.kind === 'command' && supervisor.child?.outlasted === true && !stop.signal.aborted)
+          world.fail(`V6: ${runner.name} ends as its command did, which had outlasted its term`);
         if (this.current !== mine) return;
         elector.close();
         process.kill();

@@ -26,6 +26,8 @@ export interface SupervisorParts {
   readonly dice: Dice;
   /** How long a spawn takes now. */
   readonly spawnMs: () => number;
+  /** Whether it has been told of a term and not of its end. */
+  readonly leads: () => boolean;
 }
 
 export class SimSupervisor {
@@ -41,7 +43,7 @@ export class SimSupervisor {
     given: Leash | (() => Leash),
     isOver: () => boolean,
   ): Promise<Started> {
-    const { process, guardian, spawnMs, program, runner, oracle, run } = this.#parts;
+    const { process, guardian, spawnMs, program, runner, oracle, run, leads } = this.#parts;
     await guardian.launch();
     await new Promise<void>((resolve) => {
       process.world.in(spawnMs(), () => process.enter(resolve));
@@ -54,6 +56,7 @@ export class SimSupervisor {
       await guardian.disarm();
       return { kind: 'too-late' };
     }
+    if (!leads()) process.world.fail(`P2: ${runner.name} starts a command when its term is over`);
     if (!guardian.holds(leash.guardBy.boot)) process.world.fail(`P2: ${runner.name} starts without an armed guardian`);
     oracle.leashed(runner, run, leash);
     gate.command = new Command(runner, program, oracle, Number(environment['LEADER_RUN_TOKEN']));
@@ -77,6 +80,7 @@ export class SimChild {
   #finished = false;
   #killedAt: ReturnType<Clock['now']> | undefined;
   #leftoversTold = false;
+  #late = false;
   #cancelTick: () => void = () => undefined;
 
   constructor(parts: SupervisorParts, command: Command, held: HeldLeash) {
@@ -87,9 +91,19 @@ export class SimChild {
     this.#clock = parts.process.clock;
     const { world } = parts.process;
     this.ended = new Promise((resolve) => {
-      command.onMainEnd(() => world.in(parts.dice.between(1, 0.1, 3), () => parts.process.enter(resolve)));
+      const hear = (): void => {
+        // By hand, as in `extend`.
+        const [now, { mono, boot }] = [this.#clock.now(), this.#latest.termBy];
+        this.#late = now.mono >= mono || now.boot >= boot;
+        resolve();
+      };
+      command.onMainEnd(() => world.in(parts.dice.between(1, 0.1, 3), () => parts.process.enter(hear)));
     });
     this.#tick();
+  }
+
+  get outlasted(): boolean {
+    return this.#late;
   }
 
   async extend(leash: Leash): Promise<void> {
