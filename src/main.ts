@@ -5,9 +5,9 @@
 // one, the guardian ends the command.
 
 import { isatty } from 'node:tty';
-import { createSupervisor } from './child/child.ts';
 import { findCommand } from './child/gate.ts';
 import { openSignalDesk, type SignalDesk } from './child/signals.ts';
+import { createSupervisor } from './child/supervisor.ts';
 import { countOrphanedZombies } from './child/sweep.ts';
 import { type Config, readConfig, refusedLock, systemFacts } from './cli/config.ts';
 import { exitStatus } from './cli/exit-status.ts';

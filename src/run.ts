@@ -4,7 +4,8 @@
 // elector's, the child's or the caller's. All it uses comes in as arguments, so that a simulator can run it.
 // Invariant: the lock is given back, and the next term begun, only after nothing of the command is left.
 
-import type { End, Started, StopOrder, Supervisor } from './child/child.ts';
+import type { End, StopOrder } from './child/child.ts';
+import type { Started, Supervisor } from './child/supervisor.ts';
 import { termEnvironment } from './child/environment.ts';
 import type { SignalDesk } from './child/signals.ts';
 import type { LeaderElector } from './elector/leader-elector.ts';

@@ -59,7 +59,7 @@ const packageOwners: Readonly<Record<string, string>> = {
   '@kubernetes/client-node': 'src/locks/kube.ts',
   commander: 'src/cli/options.ts',
   chalk: 'src/observe/logger.ts',
-  execa: 'src/child/child.ts',
+  execa: 'src/child/supervisor.ts',
 };
 
 /** Timers outside src/clock.ts. None of them judges a lease: the clock's instants alone do. */

@@ -7,7 +7,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Clock, Instant } from '../clock.ts';
 import type { Report } from '../observe/events.ts';
@@ -125,12 +124,11 @@ export class Guardian {
 
   #adopt(process: GuardianProcess): void {
     this.#process = process;
-    const lines = createInterface({ input: process.stdout });
-    lines.on('line', (line) => {
-      if (!line.startsWith('A ')) return;
-      const number = Number(line.slice(2));
-      // 0 answers the state that a successor was given, and with it everything that its predecessor was asked.
-      for (const [asked, heard] of this.#waiting) if (number === 0 || asked === number) heard();
+    let rest = '';
+    process.stdout.on('data', (bytes: Buffer) => {
+      const lines = (rest + bytes.toString('latin1')).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.#hear(line);
     });
     process.on('exit', (status, signal) => {
       if (this.#process === process) this.#process = undefined;
@@ -142,6 +140,13 @@ export class Guardian {
     });
     if (this.#pgid !== undefined) this.#write(`T ${String(this.#pgid)}`);
     if (this.#deadline) this.#write(`D 0 ${centiseconds(this.#deadline)}`);
+  }
+
+  #hear(line: string): void {
+    if (!line.startsWith('A ')) return;
+    const number = Number(line.slice(2));
+    // 0 answers the state that a successor was given, and with it everything that its predecessor was asked.
+    for (const [asked, heard] of this.#waiting) if (number === 0 || asked === number) heard();
   }
 
   /** Sends a line until it is answered; a guardian that stays silent is replaced, and its successor gets the state. */

@@ -3,7 +3,8 @@
 // /proc/uptime.
 
 import { describe } from 'vitest';
-import { type Child, createSupervisor, type Supervisor } from '../../src/child/child.ts';
+import type { Child } from '../../src/child/child.ts';
+import { createSupervisor, type Supervisor } from '../../src/child/supervisor.ts';
 import { type Clock, type Instant, later, systemClock } from '../../src/clock.ts';
 import { Term } from '../../src/elector/term.ts';
 import type { Leash } from '../../src/child/leash.ts';

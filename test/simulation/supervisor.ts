@@ -1,11 +1,12 @@
-// The simulated supervisor: starts a command under a leash and sees to its end, as src/child/child.ts does with real
+// The simulated supervisor: starts a command under a leash and sees to its end, as src/child/ does with real
 // processes; the judgement (leash.ts) is the real one. Decides nothing else. Knows no lock.
 // Invariants: the command starts only under an armed guardian and a leash that is not due; `stop` resolves only when
 // nothing of the command is left.
 
 import type { Clock } from '../../src/clock.ts';
 import { possiblyElapsed } from '../../src/clock.ts';
-import type { Child, End, Started, StopOrder } from '../../src/child/child.ts';
+import type { Child, End, StopOrder } from '../../src/child/child.ts';
+import type { Started } from '../../src/child/supervisor.ts';
 import { extend, type HeldLeash, hold, type Leash, pull, shorten, untilPull } from '../../src/child/leash.ts';
 import { Command, type SimGuardian } from './command.ts';
 import type { Dice } from './dice.ts';

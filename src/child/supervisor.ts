@@ -1,0 +1,206 @@
+// Starts commands, one at a time and each under a guardian: spawned behind a gate in a session of its own, and let go
+// once the guardian is armed. Keeps what is slow (guardian, gate) at hand from one term to the next. Decides that a
+// command does not start; what becomes of one that runs is its own affair (child.ts).
+// Invariant: the command runs only under an armed guardian, a leash that is not due and a term that is not over.
+
+import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import { Child, type ChildOptions, type CommandProcess } from './child.ts';
+import { newCookie } from './environment.ts';
+import { type GatePlan, planGate } from './gate.ts';
+import { type Guardian, type GuardianChoice, startGuardian } from './guardian.ts';
+import { hold, type Leash, pull } from './leash.ts';
+import { keepDescriptor, markBirths, type Tree } from './sweep.ts';
+
+export type Started =
+  | { readonly kind: 'started'; readonly child: Child }
+  /** Its leash was due or a stop was asked before it could run: it did not. */
+  | { readonly kind: 'too-late' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export interface SupervisorOptions extends ChildOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly inherited: NodeJS.ProcessEnv;
+  readonly guardian: GuardianChoice;
+}
+
+/** The part of execa's subprocess that is used: it spawns, everything after that is done by process group. */
+interface Spawned {
+  readonly pid?: number | undefined;
+  readonly stdio: readonly (Readable | Writable | null | undefined)[];
+  on(event: 'exit', listener: (status: number | null, signal: NodeJS.Signals | null) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+interface Gated extends CommandProcess {
+  readonly plan: GatePlan;
+  readonly latch: Writable;
+  gone: boolean;
+}
+
+/** Throws a sentence when the guardian that was asked for cannot be had. */
+export async function createSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const cookie = newCookie();
+  keepDescriptor();
+  let current: Child | undefined;
+  const guardian = await startGuardian({
+    choice: options.guardian,
+    cookie,
+    clock: options.clock,
+    report: options.report,
+    onFailure: (message) => current?.fail(message),
+  });
+  return new Supervisor(options, cookie, guardian, (child) => {
+    current = child;
+  });
+}
+
+/** Keeps a guardian and, if asked, a gated command at hand, from one term to the next. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #cookie: string;
+  readonly #guardian: Guardian;
+  readonly #onStart: (child: Child) => void;
+  #gate: Promise<Gated> | undefined;
+
+  constructor(options: SupervisorOptions, cookie: string, guardian: Guardian, onStart: (child: Child) => void) {
+    this.#options = options;
+    this.#cookie = cookie;
+    this.#guardian = guardian;
+    this.#onStart = onStart;
+  }
+
+  get guardianKind(): string {
+    return this.#guardian.kind;
+  }
+
+  /** Spawns the command up to its gate, so that a term can begin without waiting for a spawn. */
+  async prepare(): Promise<void> {
+    this.#gate ??= spawnGated(this.#options, this.#cookie);
+    // Why it cannot be spawned is told when it has to be.
+    await this.#gate.catch(() => undefined);
+  }
+
+  /** Lets the command run under the leash that binds then, unless that is due or `isOver` by then: then nothing runs. */
+  async start(environment: Record<string, string>, leash: () => Leash, isOver: () => boolean): Promise<Started> {
+    try {
+      await this.#guardian.ready();
+      const gate = await this.#takeGate();
+      return await this.#open(gate, environment, leash, isOver);
+    } catch (error) {
+      return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #takeGate(): Promise<Gated> {
+    const prepared = await this.#gate?.catch(() => undefined);
+    this.#gate = undefined;
+    // It may have been killed while standing by, by hand or for want of memory.
+    return prepared && !prepared.gone ? prepared : await spawnGated(this.#options, this.#cookie);
+  }
+
+  async #open(
+    gate: Gated,
+    environment: Record<string, string>,
+    leash: () => Leash,
+    isOver: () => boolean,
+  ): Promise<Started> {
+    const { clock, report, command } = this.#options;
+    const lines = [...gate.plan.lines, ...environmentLines(environment), 'go', ''].join('\n');
+    this.#guardian.watch(gate.pid);
+    const armed = this.#guardian.arm(leash().guardBy);
+    // Meanwhile; an earlier mark only makes sweeps look at more.
+    const before = markBirths();
+    await armed;
+    if (gate.gone) {
+      await this.#guardian.disarm();
+      throw new Error(`cannot start ${command}: the process that was to become it was killed`);
+    }
+    // As it is now: it may have been extended while the gate and the guardian got ready.
+    const held = hold(leash());
+    if (isOver() || pull(held, clock.now()) !== 'none') {
+      gate.latch.end();
+      await gate.exited;
+      await this.#guardian.disarm();
+      return { kind: 'too-late' };
+    }
+    const tree: Tree = { pgid: gate.pid, cookie: `${this.#cookie}=`, before, spare: [this.#guardian.pid ?? 1] };
+    const child = new Child(this.#options, gate, this.#guardian, tree, held);
+    this.#onStart(child);
+    gate.latch.end(lines);
+    report({ kind: 'command-started', pid: gate.pid, command });
+    return { kind: 'started', child };
+  }
+
+  /** Nothing is left running: the gate closes unopened, the guardian goes home. */
+  async close(): Promise<void> {
+    const gate = await this.#gate?.catch(() => undefined);
+    gate?.latch.end();
+    await gate?.exited;
+    await this.#guardian.quit();
+  }
+}
+
+async function spawnGated({ command, args, inherited }: SupervisorOptions, cookie: string): Promise<Gated> {
+  // Imported while the first request is under way.
+  const { execa } = await import('execa');
+  const plan = planGate(command, args, { ...inherited, [cookie]: '1' });
+  requireDescriptors(command);
+  const spawned: Spawned = execa(plan.file, plan.args, {
+    detached: true,
+    cleanup: false,
+    forceKillAfterDelay: false,
+    reject: false,
+    buffer: false,
+    extendEnv: false,
+    env: plan.environment,
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+  });
+  const failed = new Promise<Error>((resolve) => spawned.on('error', resolve));
+  const { pid } = spawned;
+  const latch = spawned.stdio[3];
+  if (pid === undefined || !latch || !('write' in latch)) {
+    const error = await failed;
+    throw new Error(`cannot start ${command}: ${error.message}`);
+  }
+  // The gate may be gone when it is written to; its exit is what counts.
+  latch.on('error', () => undefined);
+  const gated: Gated = {
+    pid,
+    plan,
+    latch,
+    gone: false,
+    exited: new Promise((resolve) => {
+      spawned.on('exit', (status, signal) => {
+        gated.gone = true;
+        resolve({ status: signal ? 128 + constants.signals[signal] : (status ?? 0), signal: signal ?? undefined });
+      });
+    }),
+  };
+  return gated;
+}
+
+/**
+ * Where none is left (EMFILE), Node gives a process without streams and its error a tick later; execa then throws
+ * something else, and nobody is there to hear the error, which ends leader-run as a bug would.
+ */
+function requireDescriptors(command: string): void {
+  const held: number[] = [];
+  try {
+    // A socket pair for descriptor 3, a pipe for the error of exec, and what a thread may open meanwhile.
+    for (let count = 0; count < 8; count += 1) held.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    throw new Error(`cannot start ${command}: ${(error as NodeJS.ErrnoException).code ?? 'no descriptor is left'}`);
+  } finally {
+    for (const descriptor of held) closeSync(descriptor);
+  }
+}
+
+function environmentLines(environment: Record<string, string>): string[] {
+  return Object.entries(environment).map(([name, value]) => {
+    if (value.includes('\n')) throw new Error(`${name} must not hold a newline`);
+    return `${name}=${value}`;
+  });
+}
