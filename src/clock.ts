@@ -81,8 +81,8 @@ export function systemClock(): Clock {
   const uptime = openUptime();
   return {
     now: () => {
-      const mono = performance.now();
-      const boot = uptime === undefined ? Number(process.hrtime.bigint()) / 1e6 : readUptime(uptime);
+      const mono = Number(process.hrtime.bigint()) / 1e6;
+      const boot = uptime === undefined ? mono : readUptime(uptime);
       return { mono, boot, wall: Date.now() };
     },
     after: (ms, callback) => {

@@ -4,6 +4,7 @@
 // Invariants: callbacks are called one at a time and in order; the lock is given back, or campaigned for again, only
 // after the promise of onStartedLeading has settled, since until then the work counts as running.
 
+import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Lock } from '../locks/lock.ts';
 import type { LossReason, Report } from '../observe/events.ts';
@@ -81,7 +82,7 @@ export class LeaderElector {
     const faults = configFaults(config);
     if (faults.length > 0) throw new Error(faults.join('; '));
     const timing = completeTiming(givenTiming(config));
-    const run = crypto.randomUUID();
+    const run = randomUUID();
     this.#callbacks = callbacks;
     this.#elector = new Elector({
       lock,
