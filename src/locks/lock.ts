@@ -100,6 +100,8 @@ export interface Announcement {
   readonly message: string;
   /** When it happened, by the wall clock. */
   readonly wallMs: number;
+  /** Nothing more is asked of the lock, so that its own connection is free for this. */
+  readonly farewell: boolean;
 }
 
 export interface Lock {

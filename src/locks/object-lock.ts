@@ -25,8 +25,8 @@ import type { Answer, Call, Transport } from './transport.ts';
 export interface ObjectLockOptions {
   readonly transport: Transport;
   /**
-   * For Events about the lock: connections of their own, since a request that is given up on takes its connection with
-   * it, and a new one for each, since there may be hours between two and a connection may die in silence.
+   * For Events about the lock while it is in use: connections of their own, since a request that is given up on takes
+   * its connection with it, and a new one for each, since there may be hours between two and one may die in silence.
    */
   readonly announceOver?: (() => Transport) | undefined;
   readonly namespace: string;
@@ -173,9 +173,10 @@ export function objectLock(
       announce: (announcement, attempt) =>
         within(attempt, async (deadline) => {
           if (latest === undefined) return undefined;
-          const own = announceOver();
-          return await postEvent({ transport: own, subject, version: latest }, announcement, deadline).finally(() => {
-            own.close();
+          const { farewell } = announcement;
+          const over = farewell ? transport : announceOver();
+          return await postEvent({ transport: over, subject, version: latest }, announcement, deadline).finally(() => {
+            if (!farewell) over.close();
           });
         }),
     }),

@@ -19,7 +19,7 @@ export interface KubeEventsOptions {
 export interface KubeEvents {
   /** A listener like the log. */
   readonly hear: (event: Event) => void;
-  /** Resolves when all is told, or soon. */
+  /** To be called when the lock is no longer needed. Resolves when all is told, or soon. */
   flush(): Promise<void>;
 }
 
@@ -31,7 +31,8 @@ const flushMs = 1000;
 const mostWaiting = 8;
 
 export function eventsOn({ announce, identity, report, clock }: KubeEventsOptions): KubeEvents {
-  const waiting: Announcement[] = [];
+  const waiting: Omit<Announcement, 'farewell'>[] = [];
+  let farewell = false;
   let leading = false;
   let sending: Promise<void> | undefined;
   let told = false;
@@ -50,7 +51,7 @@ export function eventsOn({ announce, identity, report, clock }: KubeEventsOption
 
   async function sendAll(): Promise<void> {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const trouble = await announce(next, { limitMs });
+      const trouble = await announce({ ...next, farewell }, { limitMs });
       if (trouble === undefined || told) continue;
       told = true;
       const level = trouble.cause === 'forbidden' ? 'warn' : 'info';
@@ -80,6 +81,7 @@ export function eventsOn({ announce, identity, report, clock }: KubeEventsOption
       }
     },
     async flush() {
+      farewell = true;
       stopLeading();
       cancelPause();
       if (waiting.length > 0) send();

@@ -5,7 +5,11 @@ import { kinds } from '../contract/kinds.ts';
 import { MemoryApi, type Resource } from '../contract/memory-api.ts';
 
 const attempt = { limitMs: 1000 };
-const announcement = { message: 'alice became leader', wallMs: Date.parse('2026-01-01T00:00:07.900Z') };
+const announcement = {
+  message: 'alice became leader',
+  wallMs: Date.parse('2026-01-01T00:00:07.900Z'),
+  farewell: false,
+};
 const objects = { leases: 'Lease', endpoints: 'Endpoints', configmaps: 'ConfigMap' } satisfies Record<Resource, string>;
 
 describe.each(kinds)('a lock of the kind $name', (kind) => {
@@ -47,6 +51,22 @@ describe.each(kinds)('a lock of the kind $name', (kind) => {
       })),
     );
     expect(api.calls.filter((call) => call.endsWith('events'))).toEqual([]);
+  });
+
+  test('uses its own connection once nothing else is asked of it, and leaves it open', async () => {
+    const api = new MemoryApi();
+    const announceOver = (): never => {
+      throw new Error('a connection too many');
+    };
+    const lock = kind.open(
+      { transport: api.transport(), announceOver, namespace: 'default', name: 'demo' },
+      new ManualClock(),
+    );
+    for (const resource of kind.resources) api.put(resource, {});
+    await lock.read(attempt);
+    expect(await lock.announce?.({ ...announcement, farewell: true }, attempt)).toBeUndefined();
+    expect(api.calls.filter((call) => call === 'POST events')).toHaveLength(kind.resources.length);
+    expect(await lock.read(attempt)).toMatchObject({ kind: 'sighted' });
   });
 
   test('says which right is missing', async () => {
