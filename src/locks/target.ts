@@ -49,7 +49,11 @@ const secretFields = ['token', 'password', 'client-key-data', 'auth-provider'];
 /** Readable by a group is what a Secret's volume looks like, so only what everybody can read is told. */
 async function openSecrets(user: Entry | undefined): Promise<string[]> {
   if (user === undefined || !secretFields.some((field) => Boolean(user.fields[field]))) return [];
-  const { mode } = await stat(user.file);
+  // It has been read: should it be gone by now, there is nothing to warn of.
+  const mode = await stat(user.file).then(
+    (found) => found.mode,
+    () => 0,
+  );
   if ((mode & constants.S_IROTH) === 0) return [];
   return [`${printable(user.file)} holds credentials that every user of this machine can read: chmod 600 it`];
 }
