@@ -1,6 +1,7 @@
-// `npm run bench [-- --quick] [--only hand-over,kill,launch,standing,crowd,herd,locks,package] [--write]`: measures one
-// thing after the other, prints the table, and with --write puts it into docs/ with its chart. Decides the order:
-// what is sensitive to a busy machine comes before what makes it busy.
+// `npm run bench [-- --quick] [--only hand-over,kill,launch,standing,crowd,herd,locks,package] [--write]
+// [--minutes N]`: measures one thing after the other, prints the table, and with --write puts it into docs/ with its
+// chart. --minutes: how long standbys and leaders are watched. Decides the order: what is sensitive to a busy machine
+// comes before what makes it busy.
 // To check: no figure is kept from an earlier run, so that all ratios are of one run on one machine.
 
 import { execFileSync } from 'node:child_process';
@@ -43,6 +44,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     write: { type: 'boolean', default: false },
+    minutes: { type: 'string' },
   },
 });
 const wanted = values.only?.split(',') ?? Object.keys(parts);
@@ -52,7 +54,13 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const bench = await openBench(values.quick ? quickRounds : fullRounds);
+const rounds = values.quick ? quickRounds : fullRounds;
+const standingMs = values.minutes === undefined ? rounds.standingMs : Number(values.minutes) * 60_000;
+if (!(standingMs > 0)) {
+  say(`bench: --minutes takes a number, not ${values.minutes ?? ''}`);
+  process.exit(2);
+}
+const bench = await openBench({ ...rounds, standingMs });
 const rows: Row[] = [];
 const remarks: string[] = [];
 const loads: number[] = [];

@@ -82,6 +82,20 @@ const targets: readonly Target[] = [
     value: (rows) => ours(rows, 'leader: requests'),
   },
   {
+    what: 'growth of a standby in an hour (--minutes 60)',
+    goal: 1,
+    least: 1,
+    unit: 'MB',
+    value: (rows) => ours(rows, 'standby: RSS growth in 60 '),
+  },
+  {
+    what: 'growth of a leader in an hour (--minutes 60)',
+    goal: 1,
+    least: 1,
+    unit: 'MB',
+    value: (rows) => ours(rows, 'leader: RSS growth in 60 '),
+  },
+  {
     what: 'attempts in a later hand-over among 1000',
     goal: 100,
     least: 100,

@@ -47,10 +47,13 @@ interface Bill {
   readonly requests: number;
   readonly kilobytes: number;
   readonly verbs: string;
+  readonly rssMeanwhile: readonly number[];
 }
 
-/** Start-up, the first rehearsal and the first garbage are over by then. */
+/** Start-up, the first rehearsal and the first garbage are over by then; a longer look settles for a twelfth of it. */
 const settleMs = 10_000;
+/** So often the memory is looked at meanwhile. */
+const looks = 12;
 
 const cast: readonly { readonly name: Name; readonly role: Role; readonly user: User }[] = [
   { name: 'leader-run', role: 'leader', user: 'alice' },
@@ -105,10 +108,15 @@ async function observe(bench: Bench, servers: Servers, auditLog: string): Promis
     if (role === 'leader') await stamped(stamps, 'start', identity);
     candidates.push({ name, role, user, process: running, bytes: proxy.bytes });
   }
-  await sleep(Math.min(settleMs, bench.rounds.standingMs));
+  const { standingMs } = bench.rounds;
+  await sleep(Math.max(Math.min(settleMs, standingMs), standingMs / 12));
   const before = candidates.map(look);
   const from = Date.now();
-  await sleep(bench.rounds.standingMs);
+  const rss = candidates.map((): number[] => []);
+  for (let part = 0; part < looks; part += 1) {
+    await sleep(standingMs / looks);
+    candidates.forEach((candidate, index) => rss[index]?.push(look(candidate).rss));
+  }
   const to = Date.now();
   const minutes = (to - from) / 60_000;
   const requests = readAudit(auditLog, from, to);
@@ -127,6 +135,7 @@ async function observe(bench: Bench, servers: Servers, auditLog: string): Promis
       requests: its.length / minutes,
       kilobytes: (now.bytes - then.bytes) / 1000 / minutes,
       verbs: countedVerbs(its.map(({ verb }) => verb)),
+      rssMeanwhile: rss[index] ?? [],
     };
   });
   const bareMemory = memoryOf(bare.pid);
@@ -229,6 +238,8 @@ function report(
     row(`${role}: CPU, guardian included`, 'ms/min', role, ({ cpuMs: its }) => its),
     row(`${role}: requests to the API server`, '/min', role, ({ requests }) => requests),
     row(`${role}: bytes to and from the API server`, 'KB/min', role, ({ kilobytes }) => kilobytes),
+    row(`${role}: RSS growth in ${minutes.toFixed(0)} minutes`, 'MB', role, ({ rssGrowth }) => rssGrowth),
+    row(`${role}: new descriptors in ${minutes.toFixed(0)} minutes`, '', role, ({ descriptorGrowth }) => descriptorGrowth),
   ]);
   rows.push({
     title: 'guardian: PSS',
@@ -238,8 +249,8 @@ function report(
   const remarks = candidates.map(({ name, role }, index) => {
     const bill = bills[index];
     if (!bill) return '';
-    const growth = `RSS ${bill.rssGrowth >= 0 ? '+' : ''}${bill.rssGrowth.toFixed(1)} MB, descriptors ${bill.descriptorGrowth >= 0 ? '+' : ''}${bill.descriptorGrowth}`;
-    return `${name} as ${role}, in ${minutes.toFixed(1)} minutes: requests ${bill.verbs}; ${growth}`;
+    const memory = bill.rssMeanwhile.map((mb) => mb.toFixed(1)).join(', ');
+    return `${name} as ${role}, in ${minutes.toFixed(1)} minutes: requests ${bill.verbs}; RSS each twelfth of the time: ${memory} MB`;
   });
   return { rows, remarks };
 }
