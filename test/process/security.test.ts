@@ -333,11 +333,16 @@ describe('the package', () => {
     expect(scripts.filter((name) => /^(pre|post)?install$/.test(name))).toEqual([]);
   });
 
-  test('is built from versions that are pinned', ({ expect }) => {
+  test('is built from versions that are pinned, and from no other files', ({ expect }) => {
     const exact = /^\d+\.\d+\.\d+$/;
     for (const [name, version] of Object.entries(manifest['devDependencies'] ?? {})) expect(version, name).toMatch(exact);
-    const { packages } = read('package-lock.json') as { packages: Record<string, { version: string }> };
-    for (const [name, { version }] of Object.entries(packages)) expect(version, name).toMatch(/^\d+\.\d+\.\d+/);
+    const { packages } = read('package-lock.json') as { packages: Record<string, { version: string; integrity?: string }> };
+    const { '': own, ...others } = packages;
+    expect(own?.version).toMatch(exact);
+    for (const [name, { version, integrity }] of Object.entries(others)) {
+      expect(version, name).toMatch(/^\d+\.\d+\.\d+/);
+      expect(integrity, name).toMatch(/^sha512-/);
+    }
   });
 });
 
