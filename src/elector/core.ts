@@ -533,7 +533,7 @@ function conflicted(turn: Turn, { kind, base, sentAt }: PendingWrite): void {
   const pauseMs = Math.max(watching ? quickConflictMs : 0, dice(turn) * backOffMs);
   set(turn, {
     crowd: {
-      ms: Math.min(Math.max(tookMs, crowdMs(turn) / 2), leaseDurationMs / 2),
+      ms: Math.min(Math.max(tookMs, crowdMs(turn)), leaseDurationMs / 2),
       until: later(turn.now, crowdLeases * leaseDurationMs),
     },
     lostRaces: Math.min(lostRaces + 1, 16),

@@ -135,6 +135,37 @@ describe('a candidate', () => {
     expect(kinds(rig)).toContain('race-lost');
   });
 
+  test('row 42: goes on spreading over the time that a refusal once took, though later ones are quick', () => {
+    const delays = Array.from({ length: 40 }, (_, index) => {
+      const lock = new MemoryLock();
+      lock.put(held('bob'), bob(1));
+      const rig = new Rig(lock, {}, (index + 1) * 7919).campaign().answer();
+      rig.answer();
+      rig.feed({ kind: 'watch-up' });
+      /** Another one is quicker; the refusal takes so long. Returns how long this candidate waited before it tried. */
+      const race = (refusedAfterMs: number): number => {
+        lock.put({ holderIdentity: '' });
+        rig.watch();
+        const free = rig.now.mono;
+        while (!rig.asked || rig.request.kind !== 'write') {
+          if (rig.asked) rig.answer();
+          else rig.later(1).feed({ kind: 'tick' });
+        }
+        const waited = rig.now.mono - free;
+        lock.put(held('carol'));
+        rig.later(refusedAfterMs).answer().watch();
+        return waited;
+      };
+      expect(race(825)).toBe(0);
+      return [race(5), race(5), race(5)];
+    });
+    for (const round of [0, 1, 2]) {
+      const longest = Math.max(...delays.map((each) => each[round] ?? 0));
+      expect(longest).toBeGreaterThan(600);
+      expect(longest).toBeLessThanOrEqual(800);
+    }
+  });
+
   test('row 42: with a watch asks nothing while the holder renews', () => {
     const rig = standby();
     for (let i = 2; i < 100; i += 1) {
