@@ -98,7 +98,9 @@ function run({ kind, files = [], title }) {
 }
 
 function vitest(project, files) {
-  const command = ['npx', 'vitest', 'run', '--project', project, '--bail', '1', '--reporter', 'default', ...files];
+  // The first failure will do; but tests that run side by side are broken off by it, and then none of them is named.
+  const bail = files.includes('--testNamePattern') ? [] : ['--bail', '1'];
+  const command = ['npx', 'vitest', 'run', '--project', project, ...bail, '--reporter', 'default', ...files];
   return outcome(command, /^.*FAIL.*$/m, { LEADER_RUN_STATES: '250000', NO_COLOR: '1' });
 }
 

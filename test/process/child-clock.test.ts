@@ -83,6 +83,23 @@ describe.concurrent('a command whose clock jumps', () => {
     await child.stop({ signal: undefined, graceMs: 0, why: 'lost' });
   });
 
+  test.for([
+    { name: 'renew deadline', jumpMs: 35_000 },
+    { name: 'end of the leash', jumpMs: 60_000 },
+  ])('does not begin to run when the jump reaches the $name while the guardian is armed', async ({ jumpMs }, { arena, expect }) => {
+    const { clock, events, leash, supervisor } = await prepare(arena);
+    const given = leash();
+    const jumping = (): Leash => {
+      clock.jumpMs = jumpMs;
+      return given;
+    };
+    const started = await supervisor.start({}, jumping, () => false);
+    if (started.kind === 'started') await started.child.stop({ signal: undefined, graceMs: 0, why: 'lost' });
+    await supervisor.close();
+    expect(started).toEqual({ kind: 'too-late' });
+    expect(events).toEqual([]);
+  });
+
   test('#33 under the whole program is killed, and nothing is renewed after the jump', async ({
     arena,
     expect,
