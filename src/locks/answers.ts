@@ -118,13 +118,9 @@ function advice(
       const verb =
         status === undefined ? doing.replace('read', 'get') : /cannot (\w+) resource/.exec(status.message)?.[1];
       if (verb === undefined) return '';
-      const verbs = shape.createsByPut ? 'get, create, update, watch' : 'get, update, watch';
-      // A creation by POST carries no name.
-      const names =
-        verb === 'create' && !shape.createsByPut ? 'verbs: [create]' : `resourceNames: [${name}], verbs: [${verbs}]`;
       return (
         `; the verb ${verb} on ${shape.resource} is missing: allow {apiGroups: ["${shape.group}"], resources: [${shape.resource}], ` +
-        `${names}} in a Role of namespace ${namespace}`
+        `${allowed(verb, shape, name)}} in a Role of namespace ${namespace}`
       );
     }
     case 'unauthorized':
@@ -138,6 +134,15 @@ function advice(
     default:
       return '';
   }
+}
+
+/** What a rule has to say besides the resource. */
+function allowed(verb: string, { createsByPut, namedByRun }: Named, name: string): string {
+  const all = 'get, create, update, watch';
+  if (namedByRun === true) return `verbs: [${all}]`;
+  if (createsByPut) return `resourceNames: [${name}], verbs: [${all}]`;
+  // A creation by POST carries no name.
+  return verb === 'create' ? 'verbs: [create]' : `resourceNames: [${name}], verbs: [get, update, watch]`;
 }
 
 function statusOf(text: string): Status | undefined {

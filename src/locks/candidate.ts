@@ -54,6 +54,7 @@ const shape: Shape = {
   group: 'coordination.k8s.io',
   resource: 'leasecandidates',
   createsByPut: false,
+  namedByRun: true,
   encode: (object) => object,
   // It holds no election record.
   decode: () => ({ kind: 'unreadable', text: '' }),

@@ -34,6 +34,11 @@ export function coordinatedLock({ candidate: given, ...options }: CoordinatedOpt
       }
       return answer;
     },
+    rehearse: async (request, attempt) => {
+      // Whoever does not stand cannot take over, whatever rights to the Lease there are.
+      const trouble = await standing.enrol(attempt.limitMs);
+      return trouble === undefined ? await lease.rehearse(request, attempt) : { kind: 'refused', trouble };
+    },
     watch: (tell) => {
       let stop = (): void => undefined;
       let stopped = false;

@@ -17,6 +17,8 @@ export interface Named {
   readonly resource: string;
   /** Whether a PUT to an absent object creates it, and to an existing one without resourceVersion fails. */
   readonly createsByPut: boolean;
+  /** Each run has an object of its own name, which no Role can list beforehand. */
+  readonly namedByRun?: boolean;
 }
 
 /** One kind of object that can hold a record. */

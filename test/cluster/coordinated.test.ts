@@ -95,8 +95,9 @@ describe.skipIf(servers === null).concurrent('a coordinated leader-run', () => {
     }, { rules });
   });
 
-  test('without rights to its candidate says what is missing and ends with 125', async () => {
-    await staged(client, async ({ start, stamps }) => {
+  test.for(['absent', 'free'] as const)('without rights to its candidate says what is missing and ends with 125 when the Lease is %s', async (there) => {
+    await staged(client, async ({ start, stamps, lease }) => {
+      if (there === 'free') await lease.create({ holderIdentity: '' });
       const alice = await start('alice', { flags: version('1.5.0') });
       expect((await alice.end()).status).toBe(125);
       const { message } = await alice.line('exit');

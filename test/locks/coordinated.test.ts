@@ -76,6 +76,10 @@ const accept = (asked: Asked): void => {
 };
 
 const callsOf = (what: string) => api.asked.filter(({ path }) => path.startsWith(what)).map(({ method }) => method);
+const sightingOf = async () => {
+  const answer = await lock.read(attempt);
+  return answer.kind === 'sighted' && answer.sighting.kind === 'record' ? answer.sighting : undefined;
+};
 const troubleOf = (answer: ReadAnswer) => (answer.kind === 'failed' ? answer.trouble : undefined);
 
 describe('a candidate', () => {
@@ -107,6 +111,32 @@ describe('a candidate', () => {
     expect(trouble?.cause).toBe('no-candidate');
     expect(trouble?.message).toContain('does not offer coordinated leader election');
     expect(trouble?.message).toContain('leave out --coordinated');
+  });
+
+  const forbidden = {
+    kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Forbidden', code: 403,
+    message: 'leasecandidates is forbidden: User "alice" cannot get resource "leasecandidates"', details: {},
+  };
+
+  test('names the rule for candidates, whose names no Role can know', async () => {
+    serve((asked) => {
+      asked.answer(403, forbidden);
+    });
+    await lock.read(attempt);
+    const trouble = troubleOf(await lock.read(attempt));
+    expect(trouble?.cause).toBe('forbidden');
+    expect(trouble?.message).toContain('resources: [leasecandidates], verbs: [get, create, update, watch]} in a Role');
+    expect(trouble?.message).not.toContain('resourceNames');
+  });
+
+  test('could not take over while it does not stand, whatever its rights to the Lease', async () => {
+    serve((asked) => {
+      asked.answer(403, forbidden);
+    });
+    const sighting = await sightingOf();
+    const signature = { identity: 'alice', run: '0b8d6f1c-aaaa-4bbb-8ccc-0123456789ab', number: 7 };
+    const request = { record: taken(sighting?.record, 'alice', 15, 0), signature, base: sighting?.version };
+    expect(await lock.rehearse(request, attempt)).toMatchObject({ kind: 'refused', trouble: { cause: 'forbidden' } });
   });
 
   test('says that its name stands for another Lease', async () => {
