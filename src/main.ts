@@ -154,11 +154,11 @@ function reasonOf(ending: Ending, { asked }: SignalDesk): string {
     case 'command-signalled':
       return `the command ended of ${ending.signal}${after}; the status is its own`;
     case 'stopped':
-      return `stopped by ${ending.signal}; no command ran`;
+      return `stopped by ${ending.signal}; no command was running`;
     case 'lost':
       return 'leadership was lost and the command stopped';
     case 'not-acquired':
-      return 'somebody else holds the lock; no command ran';
+      return ending.trouble ? ending.trouble.message : 'somebody else holds the lock; no command was running';
     case 'failed':
       return ending.message;
   }

@@ -35,7 +35,7 @@ export type Ending =
   | { readonly kind: 'command-signalled'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'stopped'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'lost' }
-  | { readonly kind: 'not-acquired' }
+  | Extract<Outcome, { kind: 'not-acquired' }>
   | { readonly kind: 'failed'; readonly message: string };
 
 type Why = 'ended' | 'asked' | 'deposed' | LossReason;
@@ -165,7 +165,7 @@ function notLed(outcome: Outcome, desk: Story['desk']): Ending {
     case 'refused':
       return { kind: 'failed', message: outcome.trouble.message };
     case 'not-acquired':
-      return { kind: 'not-acquired' };
+      return outcome;
     case 'stopped':
     case 'released':
     case 'left-held':

@@ -9,7 +9,7 @@ export type Ending =
   /** The command ended by itself, or was stopped because leader-run was asked to: its status is ours. */
   | { readonly kind: 'command'; readonly code: number }
   | { readonly kind: 'command-signalled'; readonly signal: NodeJS.Signals }
-  /** A signal stopped leader-run while no command ran. */
+  /** A signal stopped leader-run while no command was running. */
   | { readonly kind: 'stopped'; readonly signal: NodeJS.Signals }
   /** Leadership was lost, the command stopped, and --on-lost says exit. */
   | { readonly kind: 'lost' }
@@ -56,9 +56,9 @@ export function signalStatus(signal: NodeJS.Signals): number {
 
 export const exitStatusTable: readonly (readonly [status: string, meaning: string])[] = [
   ["the command's", 'it ended by itself; 128+n if signal n ended it'],
-  ['128+n', 'signal n stopped leader-run while it waited; no command ran'],
+  ['128+n', 'signal n stopped leader-run while no command was running'],
   ['122', 'leadership was lost and the command stopped (--lost-exit-code)'],
-  ['124', 'not acquired within --wait or --try: no command ran (--conflict-exit-code)'],
+  ['124', 'not acquired within --wait or --try (--conflict-exit-code)'],
   ['125', "usage, configuration, or leader-run's own failure"],
   ['126', 'the command cannot be executed'],
   ['127', 'the command was not found'],

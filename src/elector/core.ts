@@ -266,7 +266,8 @@ function idle(turn: Turn, outcome: Outcome): void {
     const freeInMs = turn.s.settings.timing.leaseDurationMs;
     report(turn, { kind: 'release-failed', freeInMs, message: turn.s.trouble?.cause ?? 'no answer' });
   }
-  turn.effects.push({ kind: 'watch', on: false }, { kind: 'idle', outcome });
+  const told = outcome.kind === 'not-acquired' ? { ...outcome, trouble: turn.s.trouble?.last } : outcome;
+  turn.effects.push({ kind: 'watch', on: false }, { kind: 'idle', outcome: told });
 }
 
 // What comes back from the lock.

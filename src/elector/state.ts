@@ -72,7 +72,8 @@ export interface Grant {
 /** How a campaign or a term that was given back ended, other than by a grant or a loss. */
 export type Outcome =
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'not-acquired' }
+  /** `trouble`: it is not known whether anybody holds the lock, since it could not be asked. */
+  | { readonly kind: 'not-acquired'; readonly trouble?: Trouble | undefined }
   | { readonly kind: 'refused'; readonly trouble: Trouble }
   | { readonly kind: 'released' }
   /** The record keeps our name for this long, and nobody renews it. */

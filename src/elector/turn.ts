@@ -96,11 +96,13 @@ export function tellLongLease(turn: Turn): void {
 /** Once per change of cause; trouble that comes and goes with each request is told once for as long as it lasts. */
 export function tellTrouble(turn: Turn, doing: Doing, trouble: Trouble, leftMs: number | undefined): void {
   const { now } = turn;
-  const { toldTrouble, trouble: before, settings } = turn.s;
+  const { toldTrouble, trouble: before, settings, term, campaign } = turn.s;
   const { cause } = trouble;
   const again =
     toldTrouble?.cause === cause && !possiblyPast(now, later(toldTrouble.at, settings.timing.renewDeadlineMs));
-  const told = before?.cause === cause ? before.told : !again;
+  // Whoever looks but once, and does not try again, is told of it by the end.
+  const once = !term && campaign.patience.waitMs === 0;
+  const told = !once && (before?.cause === cause ? before.told : !again);
   if (told && before?.cause !== cause) report(turn, { kind: 'trouble', doing, trouble, leftMs });
   const since = before?.since ?? now;
   set(turn, { trouble: { doing, cause, since, last: trouble, told }, toldTrouble: { cause, at: now } });

@@ -286,6 +286,24 @@ describe('a candidate', () => {
     expect(rig.grant).toBeDefined();
   });
 
+  test.each([0, 1_000])('says what kept it from asking when it gives up after %s ms', (waitMs) => {
+    const rig = new Rig(new MemoryLock()).campaign(waitMs);
+    while (!rig.outcome) {
+      if (rig.asked) rig.fail('unreachable');
+      else rig.later(50).feed({ kind: 'tick' });
+    }
+    expect(rig.outcome).toMatchObject({ kind: 'not-acquired', trouble: { cause: 'unreachable' } });
+    // One look is not tried again, so that only the end tells of it.
+    expect(kinds(rig).includes('trouble')).toBe(waitMs > 0);
+  });
+
+  test('does not blame what went well again', () => {
+    const lock = new MemoryLock();
+    lock.put(held('bob'), bob(1));
+    const rig = new Rig(lock).campaign(3_000).fail('unreachable').run(3_100);
+    expect(rig.outcome).toEqual({ kind: 'not-acquired', trouble: undefined });
+  });
+
   test('gives up with --try once the holder is certain, and not before', () => {
     const lock = new MemoryLock();
     lock.put(held('bob'), bob(1));

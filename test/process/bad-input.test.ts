@@ -281,6 +281,7 @@ describe('a kubeconfig that others can read', () => {
     const run = arena.spawn([...bundleOf(arena), ...words]);
     expect(await run.end()).toMatchObject({ status: 124 });
     await run.isAbandoned();
+    expect(run.stderr.trim().split('\n').at(-1)).toContain('exit status 124: cannot read lease default/demo at 127.0.0.1:1');
     const told = run.stderr.split('\n').filter((line) => line.includes('chmod 600'));
     expect(told).toHaveLength(isTold ? 1 : 0);
     if (isTold) expect(told[0]).toContain(`${file} holds credentials`);

@@ -67,7 +67,7 @@ describe.concurrent('leader-run gets', () => {
         await standby.event('standing-by');
         standby.kill(signal);
         expect(await standby.end()).toMatchObject({ status: null, signal });
-        expect(standby.events.at(-1)).toMatchObject({ event: 'exit', reason: `stopped by ${signal}; no command ran` });
+        expect(standby.events.at(-1)).toMatchObject({ event: 'exit', reason: `stopped by ${signal}; no command was running` });
         await standby.isAbandoned();
       }
       expect(arena.stage.seen.map(({ name }) => name)).toEqual(['alice']);
