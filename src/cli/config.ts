@@ -19,6 +19,7 @@ import {
   type OptionsRead,
   type OptionValues,
   readOptions,
+  variableOf,
 } from './options.ts';
 
 export type LockKind = (typeof lockKinds)[number];
@@ -218,6 +219,12 @@ function storeOf(
   if (clusterOnly.length > 0) {
     const source = sources.local ?? flagOf('local');
     faults.push(`${source} uses no cluster, so it does not go with ${clusterOnly.join(', ')}`);
+  }
+  // A variable is set once for programs that start in many folders.
+  if (local !== true && sources.local === variableOf('local') && !path.isAbsolute(local)) {
+    const where = 'would be another folder in each working directory';
+    faults.push(`${sources.local}=${printable(local)}: ${where}: write its path from / on, or true for the usual one`);
+    return undefined;
   }
   const base = local === true ? facts.home : path.isAbsolute(local) ? '/' : facts.folder;
   if (base === undefined) {

@@ -310,7 +310,9 @@ export function readOptions(args: readonly string[], env: Environment): OptionsR
       faults.push(`${flagOf(name)} is given ${String(more.length + 1)} times: give it once`);
     } else if (flag !== undefined) {
       if (text === '') faults.push(`${variable} is empty: give it a value or leave it out`);
-      const shown = options[name].value === '' ? flagOf(name) : `${flagOf(name)} ${printable(flag)}`;
+      const { value } = options[name];
+      const shown =
+        value === '' ? flagOf(name) : `${flagOf(name)}${value.startsWith('[') ? '=' : ' '}${printable(flag)}`;
       take(name, flagOf(name), flag, shown);
     } else if (text !== undefined) {
       take(name, variable, text, `${variable}=${printable(text)}`);

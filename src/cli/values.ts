@@ -25,10 +25,27 @@ export function switchText(text: string): Parsed<boolean> {
   return { fault: 'expected true or false' };
 }
 
-/** A folder, or true for the usual one; a folder of such a name is written ./true. */
+const yes: ReadonlySet<string> = new Set(['true', 't', 'yes', 'y', 'on', 'enable', 'enabled']);
+const no: ReadonlySet<string> = new Set(['false', 'f', 'no', 'n', 'off', 'disable', 'disabled', 'none']);
+
+/**
+ * A folder, or true for the usual one; a folder of such a name is written ./true. A slip must not pass for a folder:
+ * whose lock is in another one may start a second command.
+ */
 export function switchOrFolder(text: string): Parsed<boolean | string> {
   const parsed = switchText(text);
-  return 'value' in parsed ? parsed : { value: text };
+  if ('value' in parsed) return parsed;
+  const word = text.trim().toLowerCase();
+  if (yes.has(word) || no.has(word)) {
+    const meant = yes.has(word) ? 'true' : 'false';
+    return { fault: `expected true, false or a folder: write ${meant}, or the folder's path from / on` };
+  }
+  // Shells expand it at the beginning of a word only, and not behind --local=.
+  if (text.startsWith('~')) {
+    const home = text === '~' || text.startsWith('~/') ? '$HOME in its place, or ' : '';
+    return { fault: `the ~ is not expanded here: write ${home}the path from / on` };
+  }
+  return { value: text };
 }
 
 export function waitTime(text: string): Parsed<number | 'forever'> {

@@ -292,7 +292,37 @@ describe('the store', () => {
     expect(configOf('--lock a/b --local=locks -- x').store).toEqual({ kind: 'local', folder: '/srv/work/locks' });
     expect(configOf('--lock a/b --local=/var/lib/x -- x').store).toEqual({ kind: 'local', folder: '/var/lib/x' });
     expect(configOf('--lock a/b -- x', { LEADER_RUN_LOCAL: 'true' }).store).toMatchObject({ kind: 'local' });
-    expect(configOf('--lock a/b -- x', { LEADER_RUN_LOCAL: './true' }).store).toEqual({ kind: 'local', folder: '/srv/work/true' });
+    expect(configOf('--lock a/b --local=./true -- x').store).toEqual({ kind: 'local', folder: '/srv/work/true' });
+    expect(configOf('--lock a/b -- x', { LEADER_RUN_LOCAL: '/var/lib/x' }).store).toEqual({ kind: 'local', folder: '/var/lib/x' });
+    expect(configOf('--lock a/b --local=false -- x', { LEADER_RUN_LOCAL: 'true' }).store).toMatchObject({ kind: 'kube' });
+    expect(configOf('--lock a/b --local=locks -- x', { LEADER_RUN_LOCAL: 'locks' }).store).toMatchObject({ folder: '/srv/work/locks' });
+  });
+
+  test.each([
+    ...['TRUE', 'True', 'yes', 'Y', 'ON', 't', 'enabled', ' true'].map((text) => ({ text, meant: 'true' })),
+    ...['FALSE', 'no', 'N', 'Off', 'f', 'disabled', 'none', 'false '].map((text) => ({ text, meant: 'false' })),
+  ])('of one machine is not in a folder that is called yes or no by a slip: "$text"', ({ text, meant }) => {
+    const fault = `expected true, false or a folder: write ${meant}, or the folder's path from / on`;
+    expect(faultsOf('--lock b -- x', { LEADER_RUN_LOCAL: text, KUBECONFIG: '/k' })).toEqual([`LEADER_RUN_LOCAL=${text}: ${fault}`]);
+    expect(readConfig(['--lock', 'b', `--local=${text}`, '--', 'x'], {}, facts)).toEqual({ kind: 'faults', faults: [`--local=${text}: ${fault}`] });
+  });
+
+  test('of one machine is not in a folder ~, which the shell was to replace', () => {
+    for (const text of ['~', '~/locks']) {
+      expect(faultsOf(`--lock b --local=${text} -- x`)).toEqual([`--local=${text}: the ~ is not expanded here: write $HOME in its place, or the path from / on`]);
+    }
+    expect(faultsOf('--lock b -- x', { LEADER_RUN_LOCAL: '~bob/locks' })).toEqual([
+      'LEADER_RUN_LOCAL=~bob/locks: the ~ is not expanded here: write the path from / on',
+    ]);
+    expect(configOf('--lock b --local=./~ -- x').store).toMatchObject({ folder: '/srv/work/~' });
+  });
+
+  test('of one machine is the same in every working directory when a variable names it', () => {
+    for (const text of ['locks', './locks', '../locks']) {
+      expect(faultsOf('--lock b -- x', { LEADER_RUN_LOCAL: text })).toEqual([
+        `LEADER_RUN_LOCAL=${text}: would be another folder in each working directory: write its path from / on, or true for the usual one`,
+      ]);
+    }
   });
 
   test('of one machine asks for a folder where it cannot tell one', () => {
