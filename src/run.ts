@@ -4,7 +4,7 @@
 // elector's, the child's or the caller's. All it uses comes in as arguments, so that a simulator can run it.
 // Invariant: the lock is given back, and the next term begun, only after nothing of the command is left.
 
-import type { End, StopOrder } from './child/child.ts';
+import { type End, leftoverGraceMs, type StopOrder } from './child/child.ts';
 import type { Started, Supervisor } from './child/supervisor.ts';
 import { termEnvironment } from './child/environment.ts';
 import type { SignalDesk } from './child/signals.ts';
@@ -122,7 +122,7 @@ async function untilEnded(
 function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseDurationMs }: Story): StopOrder {
   switch (why) {
     case 'ended':
-      return { signal: undefined, graceMs: stopGraceMs, why: 'left-over' };
+      return { signal: undefined, graceMs: leftoverGraceMs, why: 'left-over' };
     case 'asked': {
       // Ctrl-C is passed on as it is; --stop-signal stands for the SIGTERM of a supervisor.
       const asked = desk.asked();

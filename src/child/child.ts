@@ -22,8 +22,8 @@ import {
 
 /** Suspends and late timers are noticed this soon. */
 const tickMs = 250;
-/** What the command leaves behind in its group gets SIGTERM, and this long. */
-const leftoverGraceMs = 2000;
+/** What the command leaves behind gets SIGTERM, and this long. */
+export const leftoverGraceMs = 2000;
 /** After the command's own end the rest is usually gone at once; then it is looked for less and less often. */
 const firstLookMs = 2;
 const slowestLookMs = 50;
@@ -81,6 +81,8 @@ export class Child {
   #over = false;
   #stopping: Promise<End> | undefined;
   #patienceMs: number | undefined;
+  /** Who would give it no time. */
+  #atOnce: StopOrder['why'] | undefined;
   #killedAt: Now | undefined;
   #toldUnkillable = 0;
   #cancelTick: () => void = () => undefined;
@@ -122,7 +124,7 @@ export class Child {
   fail(message: string): void {
     if (this.#over) return;
     this.#failure ??= message;
-    void this.stop({ signal: undefined, graceMs: 0, why: 'leash' });
+    void this.stop({ signal: undefined, graceMs: 0, why: 'unguarded' });
   }
 
   forward(signal: NodeJS.Signals): void {
@@ -137,6 +139,7 @@ export class Child {
     // Nothing is left, and its number may be another's by now.
     if (this.#over && this.#stopping) return this.#stopping;
     this.#patienceMs ??= patienceMs;
+    if (graceMs === 0) this.#atOnce ??= why;
     const grace = this.#end ? Math.min(leftoverGraceMs, graceMs) : graceMs;
     this.#held = shorten(this.#held, grace, this.#options.clock.now());
     if (signal && grace > 0 && !this.#end) this.#tell(signal, why);
@@ -260,7 +263,7 @@ export class Child {
     signalEach(found, 'SIGKILL');
     if (!first) return;
     this.#killedAt = this.#options.clock.now();
-    const why = possiblyElapsed(this.#killedAt, this.#held.killBy) >= 0 ? 'leash' : 'grace-over';
+    const why = this.#atOnce ?? (possiblyElapsed(this.#killedAt, this.#held.killBy) >= 0 ? 'leash' : 'grace-over');
     this.#options.report({ kind: 'signalled', signal: 'SIGKILL', why });
   }
 

@@ -75,7 +75,7 @@ export type Event =
   | {
       readonly kind: 'signalled';
       readonly signal: string;
-      readonly why: 'forwarded' | 'asked' | 'deposed' | 'lost' | 'grace-over' | 'left-over' | 'leash';
+      readonly why: 'forwarded' | 'asked' | 'deposed' | 'lost' | 'grace-over' | 'left-over' | 'leash' | 'unguarded';
     }
   | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
   | { readonly kind: 'swept'; readonly pids: readonly number[] }

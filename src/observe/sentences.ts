@@ -32,7 +32,7 @@ export function levelOf(event: Event): LogLevel {
     case 'pid-1':
       return event.zombies > 0 ? 'warn' : 'info';
     case 'signalled':
-      return event.why === 'leash' || event.why === 'grace-over' ? 'warn' : 'info';
+      return event.why === 'leash' || event.why === 'grace-over' || event.why === 'unguarded' ? 'warn' : 'info';
     case 'note':
       return event.level;
     case 'exit':
@@ -164,6 +164,7 @@ const signalReasons: Record<Extract<Event, { kind: 'signalled' }>['why'], string
   'grace-over': 'to the command: its grace is over',
   'left-over': 'to what the command left running',
   leash: 'to the command: others may take the lock soon',
+  unguarded: 'to the command: nothing would end it if leader-run could not',
 };
 
 function lostSentence({ reason, holder, sinceRenewalMs }: Extract<Event, { kind: 'lost' }>): string {

@@ -82,6 +82,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['warn', 'SIGKILL to the command: its grace is over', { signal: 'SIGKILL', why: 'grace-over' }],
     ['info', 'SIGTERM to what the command left running', { signal: 'SIGTERM', why: 'left-over' }],
     ['warn', 'SIGKILL to the command: others may take the lock soon', { signal: 'SIGKILL', why: 'leash' }],
+    ['warn', 'SIGKILL to the command: nothing would end it if leader-run could not', { signal: 'SIGKILL', why: 'unguarded' }],
   ],
   unkillable: [['warn', 'SIGKILL does not end process 17; the lock is not released while they live', { pids: [17] }]],
   swept: [['warn', 'killed processes 17, 18, started by the command and no longer in its group', { pids: [17, 18] }]],

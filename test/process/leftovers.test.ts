@@ -47,13 +47,15 @@ describe.concurrent('leader-run meets', () => {
       await standby.end();
     });
 
-    test('#16 costs them no more time than --stop-grace allows', async ({ arena, expect }) => {
+    test('#16 gives them the time to end that --stop-grace does not give to the command', async ({ arena, expect }) => {
       const { run, puppet } = await arena.lead({ options: [...longTiming, '--stop-grace=0'] });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
       puppet.exit(0);
-      await kid.isOver();
+      await kid.hears('SIGTERM');
+      kid.exit(0);
       expect(await run.end()).toMatchObject({ status: 0 });
+      expect(run.events.filter(({ signal }) => signal === 'SIGKILL')).toEqual([]);
     });
   });
 

@@ -131,6 +131,17 @@ describe.concurrent('leader-run gets', () => {
       await run.end();
     });
 
+    test('costs the command SIGKILL at once with --stop-grace=0, which does not say that a grace was over', async ({
+      arena,
+      expect,
+    }) => {
+      const { run } = await arena.lead({ options: [...longTiming, '--stop-grace=0'] });
+      run.kill('SIGTERM');
+      expect(await run.end()).toMatchObject({ status: 137 });
+      const told = run.events.filter(({ event }) => event === 'signalled');
+      expect(told).toMatchObject([{ signal: 'SIGKILL', why: 'asked' }]);
+    });
+
     test('is passed on again when it is repeated without a terminal', async ({ arena, expect }) => {
       const { run, puppet } = await arena.lead({ options: longTiming });
       run.kill('SIGTERM');
