@@ -19,6 +19,7 @@ import {
   oneOf,
   semanticVersion,
   signalName,
+  switchMeant,
   switchOrFolder,
   switchText,
   waitTime,
@@ -268,6 +269,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export const flagOf = (name: OptionName): string => `--${kebab(name)}`;
 export const variableOf = (name: OptionName): string => `LEADER_RUN_${kebab(name).replaceAll('-', '_').toUpperCase()}`;
 
+const isSwitch = (name: OptionName): boolean => !options[name].value.startsWith('<');
+
 /** How the option is written in help and README: `-n, --namespace <name>`. */
 export function termOf(name: OptionName): string {
   const { short, value }: Row<unknown> = options[name];
@@ -364,11 +367,12 @@ function splitArguments(args: readonly string[]): Split {
     if (missing !== undefined) faults.push(missing);
     const [flag, ...after] = unknown;
     if (flag === undefined) {
-      const [folder, separator, ...command] = operands;
-      const isStray = separator === '--' && rest[rest.length - operands.length - 1] === '--local';
-      if (folder === undefined || !isStray) return { given, command: operands, print, faults };
-      faults.push(`unexpected ${printable(folder)} before --: did you mean --local=${printable(folder)}?`);
-      return { given, command, print, faults };
+      const name = names.find((name) => isSwitch(name) && flagOf(name) === rest[rest.length - operands.length - 1]);
+      const [word = '', ...more] = operands;
+      if (name === undefined || !isStray(word, more)) return { given, command: operands, print, faults };
+      faults.push(strayWord(name, word));
+      rest = more;
+      continue;
     }
     rest = after;
     if (flag.startsWith('--local=')) {
@@ -392,6 +396,34 @@ function parse(
     if (!(error instanceof CommanderError) || error.code !== 'commander.optionMissingArgument') throw error;
     return { operands: [], unknown: [], missing: `${args.at(-1) ?? ''} needs a value` };
   }
+}
+
+/**
+ * Whether a word behind a switch is no command, by what follows: the -- of ours. A command without one may have a -- of
+ * its own, as in `kubectl -n jobs exec pod -- date` or `head -n 5 -- notes`.
+ */
+function isStray(word: string, after: readonly string[]): boolean {
+  if (!after.includes('--')) return false;
+  if (after[0] === '--' || switchMeant(word) !== undefined) return true;
+  let isOurs = false;
+  for (let i = 0; after[i] !== '--'; i++) {
+    const [flag = '', value] = (after[i] ?? '').split('=');
+    const name = flag === '-n' ? 'namespace' : names.find((name) => flagOf(name) === flag);
+    if (name === undefined) return false;
+    isOurs ||= flag !== '-n';
+    const takesNext = isSwitch(name) ? after[i + 1]?.startsWith('-') === false : value === undefined;
+    if (takesNext) i++;
+  }
+  return isOurs;
+}
+
+/** A value that somebody gave to a switch would become the command. */
+function strayWord(name: OptionName, word: string): string {
+  const isFolder = name === 'local' && 'value' in options.local.parse(word);
+  const advice = isFolder
+    ? `did you mean --local=${printable(word)}?`
+    : `${flagOf(name)} takes no value${name === 'local' ? ' but behind =' : ''}, and the command follows --`;
+  return `unexpected ${printable(word)} before --: ${advice}`;
 }
 
 function unknownOption(text: string): string {
@@ -444,7 +476,8 @@ Exit status:
 ${exitStatusTable.map(([status, meaning]) => `  ${status.padEnd(13)}  ${meaning}`).join('\n')}
 
 Each option is also a variable: --hold-for 30s is LEADER_RUN_HOLD_FOR=30s.
-A flag wins over its variable. Times are written 500ms, 15s, 1m30s or 1.5h.`;
+A flag wins over its variable. Times are written 500ms, 15s, 1m30s or 1.5h.
+Without -- the first word that is no option or its value begins the command.`;
 
 export function helpText(): string {
   return buildProgram().helpInformation();

@@ -25,8 +25,14 @@ export function switchText(text: string): Parsed<boolean> {
   return { fault: 'expected true or false' };
 }
 
-const yes: ReadonlySet<string> = new Set(['true', 't', 'yes', 'y', 'on', 'enable', 'enabled']);
-const no: ReadonlySet<string> = new Set(['false', 'f', 'no', 'n', 'off', 'disable', 'disabled', 'none']);
+const yes: ReadonlySet<string> = new Set(['1', 'true', 't', 'yes', 'y', 'on', 'enable', 'enabled']);
+const no: ReadonlySet<string> = new Set(['0', 'false', 'f', 'no', 'n', 'off', 'disable', 'disabled', 'none']);
+
+/** What a word says to people, whether it is taken or not; undefined: neither yes nor no. */
+export function switchMeant(text: string): boolean | undefined {
+  const word = text.trim().toLowerCase();
+  return yes.has(word) ? true : no.has(word) ? false : undefined;
+}
 
 /**
  * A folder, or true for the usual one; a folder of such a name is written ./true. A slip must not pass for a folder:
@@ -35,10 +41,9 @@ const no: ReadonlySet<string> = new Set(['false', 'f', 'no', 'n', 'off', 'disabl
 export function switchOrFolder(text: string): Parsed<boolean | string> {
   const parsed = switchText(text);
   if ('value' in parsed) return parsed;
-  const word = text.trim().toLowerCase();
-  if (yes.has(word) || no.has(word)) {
-    const meant = yes.has(word) ? 'true' : 'false';
-    return { fault: `expected true, false or a folder: write ${meant}, or the folder's path from / on` };
+  const meant = switchMeant(text);
+  if (meant !== undefined) {
+    return { fault: `expected true, false or a folder: write ${String(meant)}, or the folder's path from / on` };
   }
   // Shells expand it at the beginning of a word only, and not behind --local=.
   if (text.startsWith('~')) {
