@@ -293,8 +293,6 @@ function timingOf({ values, sources }: OptionsRead, faults: string[]): Timing | 
   const timing = completeTiming(given);
   for (const { setting, message } of timingFaults(given)) {
     const name = timingOptions[setting];
-    // From a lease duration of 0 follow others of 0, which are nobody's mistake.
-    if (leaseDuration === 0 && sources[name] === undefined) continue;
     faults.push(`${sources[name] ?? flagOf(name)}: ${message}`);
   }
   return timing;

@@ -14,6 +14,7 @@ import {
   closest,
   exitCode,
   identityText,
+  leaseTime,
   lockName,
   namespaceName,
   oneOf,
@@ -117,7 +118,7 @@ export const options = {
   leaseDuration: row({
     group: 'Timing',
     value: '<time>',
-    parse: parseDuration,
+    parse: leaseTime,
     standard: '15s',
     help: 'others take the lock this long after the last renewal they saw',
   }),

@@ -56,7 +56,15 @@ export function switchOrFolder(text: string): Parsed<boolean | string> {
 export function waitTime(text: string): Parsed<number | 'forever'> {
   if (text === 'forever') return { value: text };
   const parsed = parseDuration(text);
-  return 'value' in parsed ? parsed : { fault: `${parsed.fault} (or 0, or forever)` };
+  return 'value' in parsed ? parsed : { fault: `${parsed.fault}; 0 looks once, forever never gives up` };
+}
+
+/** What it must be beside the other durations is told by `timingFaults`. */
+export function leaseTime(text: string): Parsed<number> {
+  const parsed = parseDuration(text);
+  if ('fault' in parsed && !/^\d+\.\d+$/.test(text)) return parsed;
+  if ('value' in parsed && parsed.value >= 1000 && parsed.value % 1000 === 0) return parsed;
+  return { fault: 'expected whole seconds such as 15s, since the record holds no parts of them' };
 }
 
 export function exitCode(text: string): Parsed<number> {
@@ -71,8 +79,9 @@ export function signalName(text: string): Parsed<NodeJS.Signals> {
   // SIGSTOP cannot be caught and ends nothing.
   if (found === 'SIGSTOP') return { fault: 'a stopped process never ends; use SIGTERM, SIGINT or SIGQUIT' };
   if (found !== undefined) return { value: found };
-  const byNumber = signals.find((signal) => String(constants.signals[signal]) === text);
-  const wanted = byNumber ?? closest(name.startsWith('SIG') ? name : `SIG${name}`, signals);
+  const offered = signals.filter((signal) => signal !== 'SIGSTOP');
+  const byNumber = offered.find((signal) => String(constants.signals[signal]) === text);
+  const wanted = byNumber ?? closest(name.startsWith('SIG') ? name : `SIG${name}`, offered);
   return { fault: `expected a signal's name such as SIGTERM${wanted === undefined ? '' : meant(wanted)}` };
 }
 
@@ -91,38 +100,36 @@ export function semanticVersion(text: string): Parsed<string> {
 const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const labelOnly = new RegExp(`^${label}$`);
 const subdomain = new RegExp(`^${label}(\\.${label})*$`);
+const isNamespace = (text: string): boolean => text.length <= 63 && labelOnly.test(text);
+const isLockName = (text: string): boolean => text.length <= 253 && subdomain.test(text);
+
+const namespaceFault =
+  'a namespace is at most 63 lower-case letters, digits and -, beginning and ending with a letter or digit';
+const nameFault =
+  'the name of a lock is at most 253 lower-case letters, digits, - and ., beginning and ending with a letter or digit';
 
 /** RFC 1123 subdomain, as the server demands of a Lease's name. */
 export function lockName(text: string): Parsed<{ namespace: string | undefined; name: string }> {
   const parts = text.split('/');
   const [name = '', namespace] = parts.reverse();
   if (parts.length > 2 || parts.includes('')) return { fault: 'expected name or namespace/name' };
-  if (namespace !== undefined) {
-    const parsed = namespaceName(namespace, `/${name}`);
-    if ('fault' in parsed) return parsed;
-  }
-  if (name.length <= 253 && subdomain.test(name)) return { value: { namespace, name } };
-  return {
-    fault:
-      'the name of a lock is at most 253 lower-case letters, digits, - and ., ' +
-      'beginning and ending with a letter or digit' +
-      corrected(name, subdomain, namespace === undefined ? '' : `${namespace}/`),
-  };
+  const fault =
+    namespace !== undefined && !isNamespace(namespace) ? namespaceFault : isLockName(name) ? undefined : nameFault;
+  if (fault === undefined) return { value: { namespace, name } };
+  const likely = [namespace ?? [], name].flat().map(corrected);
+  const isRight = isLockName(likely.at(-1) ?? '') && (namespace === undefined || isNamespace(likely[0] ?? ''));
+  return { fault: `${fault}${isRight ? meant(likely.join('/')) : ''}` };
 }
 
 /** RFC 1123 label. */
-export function namespaceName(text: string, after = ''): Parsed<string> {
-  if (text.length <= 63 && labelOnly.test(text)) return { value: text };
-  return {
-    fault:
-      'a namespace is at most 63 lower-case letters, digits and -, beginning and ending with a letter or digit' +
-      corrected(text, labelOnly, '', after),
-  };
+export function namespaceName(text: string): Parsed<string> {
+  if (isNamespace(text)) return { value: text };
+  const likely = corrected(text);
+  return { fault: `${namespaceFault}${isNamespace(likely) ? meant(likely) : ''}` };
 }
 
-function corrected(name: string, rule: RegExp, before: string, after = ''): string {
-  const likely = name.toLowerCase().replaceAll(/[_ ]/g, '-');
-  return likely !== name && likely.length <= 63 && rule.test(likely) ? meant(`${before}${likely}${after}`) : '';
+function corrected(name: string): string {
+  return name.toLowerCase().replaceAll(/[_ ]/g, '-');
 }
 
 function meant(likely: string): string {

@@ -1,6 +1,7 @@
 // The command line as its users meet it: what a Config comes out as, and how each slip is answered. The faults are
 // those that arguments and environment can hold; files, servers and commands are tested elsewhere.
 // To check: each fault is compared as a whole list, so that a slip is answered once and nothing is said beside it.
+import { constants } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Config, type ConfigRead, type Facts, readConfig, refusedLock, systemFacts } from '../../src/cli/config.ts';
@@ -183,6 +184,7 @@ describe('an option', () => {
 
 describe('a slip', () => {
   const missing = 'no lock: name it, as in --lock default/my-job';
+  const wholeSeconds = 'expected whole seconds such as 15s, since the record holds no parts of them';
   test.each([
     { name: 'nothing at all', line: '', faults: [missing, /^no command: put it behind --/] },
     { name: 'no lock', line: '-- x', faults: [missing] },
@@ -198,6 +200,8 @@ describe('a slip', () => {
     { name: 'two dots in a row', line: '--lock a..b -- x', faults: [/^--lock a\.\.b: the name of a lock/] },
     { name: 'a dot in a namespace', line: '--lock a.b/c -- x', faults: [/^--lock a\.b\/c: a namespace is at most 63/] },
     { name: 'capitals in a namespace', line: '--lock My_Ns/c -- x', faults: [/; did you mean my-ns\/c\?$/] },
+    { name: 'capitals in both parts', line: '--lock Default/My_Reports -- x', faults: [/: a namespace is .*; did you mean default\/my-reports\?$/] },
+    { name: 'capitals beside what cannot be guessed', line: '--lock Default/reports! -- x', faults: [/^--lock Default\/reports!: a namespace is at most .* letter or digit$/] },
     { name: 'capitals in -n', line: '--lock c -n My_Ns -- x', faults: [/^--namespace My_Ns: .*; did you mean my-ns\?$/] },
     { name: 'two namespaces', line: '--lock a/b -n c -- x', faults: ['--lock already names the namespace a: leave out --namespace, or the part before /'] },
     { name: 'a lock of the nodes', line: '--lock kube-node-lease/node-1 -- x', faults: [/^lock kube-node-lease\/node-1 is in kube-node-lease, where nodes keep their heartbeats/] },
@@ -206,11 +210,13 @@ describe('a slip', () => {
     { name: 'control characters in an identity', line: '--lock a/b --identity a\x1b[31mb -- x', faults: ['--identity a\\x1b[31mb: an identity must not hold control or invisible characters'] },
     { name: 'a text direction in an identity', line: '--lock a/b --identity a\u202eb -- x', faults: [/^--identity a\\u\{202e\}b: /] },
     { name: 'a time without unit', line: '--lock a/b --lease-duration 15 -- x', faults: ['--lease-duration 15: a duration needs a unit; write 15s for seconds'] },
-    { name: 'no lease at all', line: '--lock a/b --lease-duration 0 -- x', faults: [/^--lease-duration: the lease duration must be whole seconds, at least 1s/] },
+    { name: 'no lease at all', line: '--lock a/b --lease-duration 0 -- x', faults: [`--lease-duration 0: ${wholeSeconds}`] },
     { name: 'a negative time', line: '--lock a/b --lease-duration -1 -- x', faults: ['--lease-duration -1: a duration must not be negative'] },
     { name: 'a word for a time', line: '--lock a/b --lease-duration abc -- x', faults: [/^--lease-duration abc: expected a duration such as/] },
-    { name: 'a fraction of a lease second', line: '--lock a/b --lease-duration 20.5s -- x', faults: [/whole seconds, at least 1s, .*; got 20\.5s$/] },
-    { name: 'a lease below a second', line: '--lock a/b --lease-duration 900ms -- x', faults: [/whole seconds, at least 1s, .*; got 0\.9s$/] },
+    { name: 'a fraction of a lease second', line: '--lock a/b --lease-duration 20.5s -- x', faults: [`--lease-duration 20.5s: ${wholeSeconds}`] },
+    { name: 'a fraction of a lease second without unit', line: '--lock a/b --lease-duration 20.5 -- x', faults: [`--lease-duration 20.5: ${wholeSeconds}`] },
+    { name: 'a lease too short to renew', line: '--lock a/b --lease-duration 4s -- x', faults: [/: use a lease duration of at least 5s$/] },
+    { name: 'a lease below a second', line: '--lock a/b --lease-duration 900ms -- x', faults: [`--lease-duration 900ms: ${wholeSeconds}`] },
     { name: 'a lease beyond 32 bits', line: '--lock a/b --lease-duration 2147483648s -- x', faults: [/^--lease-duration: .* 32 bits/] },
     { name: 'a deadline beyond the lease', line: '--lock a/b --renew-deadline 20s -- x', faults: [/^--lease-duration: .*must be more than the renew deadline \(20s\): use a lease duration of at least 23s$/] },
     { name: 'a grace beyond the lease', line: '--lock a/b --lost-grace 4s -- x', faults: [/^--lease-duration: renew deadline 10s \+ lost grace 4s .* = 16s is more than .* at least 19s$/] },
@@ -224,12 +230,15 @@ describe('a slip', () => {
     { name: 'a value behind a switch, before a folder and a namespace', line: '--lock b --try x --local=/f -n a --hold-for 1s -- echo', faults: [/^unexpected x before --: --try/] },
     { name: 'a value behind a switch, before a short option', line: '--lock b --try true -n a -- echo', faults: [/^unexpected true before --: --try/] },
     { name: 'a value behind a switch, without a command', line: '--lock a/b --coordinated yes --binary-version 1.4.0 --', faults: [/^unexpected yes before --: --coordinated/, /^no command/] },
-    { name: 'waiting without unit', line: '--lock a/b --wait 30 -- x', faults: ['--wait 30: a duration needs a unit; write 30s for seconds (or 0, or forever)'] },
+    { name: 'waiting without unit', line: '--lock a/b --wait 30 -- x', faults: ['--wait 30: a duration needs a unit; write 30s for seconds; 0 looks once, forever never gives up'] },
+    { name: 'waiting less than not at all', line: '--lock a/b --wait -1 -- x', faults: ['--wait -1: a duration must not be negative; 0 looks once, forever never gives up'] },
     { name: 'an exit status too large', line: '--lock a/b --conflict-exit-code 256 -- x', faults: ['--conflict-exit-code 256: expected an exit status from 0 to 255'] },
     { name: 'a negative exit status', line: '--lock a/b --lost-exit-code -1 -- x', faults: ['--lost-exit-code -1: expected an exit status from 0 to 255'] },
     { name: 'a signal unheard of', line: '--lock a/b --stop-signal SIGTREM -- x', faults: ["--stop-signal SIGTREM: expected a signal's name such as SIGTERM; did you mean SIGTERM?"] },
     { name: 'a signal by number', line: '--lock a/b --stop-signal 2 -- x', faults: [/did you mean SIGINT\?$/] },
     { name: 'a signal that ends nothing', line: '--lock a/b --stop-signal STOP -- x', faults: [/^--stop-signal STOP: a stopped process never ends/] },
+    { name: 'a signal close to one that ends nothing', line: '--lock a/b --stop-signal SIGSTOPP -- x', faults: [/^--stop-signal SIGSTOPP: .*(SIGTERM|did you mean SIG(?!STOP).*)$/] },
+    { name: 'the number of one that ends nothing', line: `--lock a/b --stop-signal ${String(constants.signals.SIGSTOP)} -- x`, faults: [/: expected a signal's name such as SIGTERM$/] },
     { name: 'a choice misspelt', line: '--lock a/b --on-lost rejion -- x', faults: ['--on-lost rejion: expected rejoin or exit; did you mean rejoin?'] },
     { name: 'a flag misspelt', line: '--lok a/b -- x', faults: ['unknown option --lok: did you mean --lock?', missing] },
     { name: 'a flag misspelt with =', line: '--lock a/b --leaseduration=5s -- x', faults: ['unknown option --leaseduration: did you mean --lease-duration?'] },
@@ -283,7 +292,7 @@ describe('a slip', () => {
 
   test('in a variable names the variable', () => {
     expect(faultsOf('--lock a/b -- x', { LEADER_RUN_WAIT: 'soon', LEADER_RUN_TRY: 'yes', LEADER_RUN_LOST_GRACE: '9s' })).toEqual([
-      expect.stringMatching(/^LEADER_RUN_WAIT=soon: expected a duration .* \(or 0, or forever\)$/),
+      expect.stringMatching(/^LEADER_RUN_WAIT=soon: expected a duration .*; 0 looks once, forever never gives up$/),
       'LEADER_RUN_TRY=yes: expected true or false',
       expect.stringMatching(/^--lease-duration: renew deadline 10s \+ lost grace 9s/),
     ]);
