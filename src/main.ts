@@ -5,7 +5,7 @@
 // one, the guardian ends the command.
 
 import { isatty } from 'node:tty';
-import { findCommand } from './child/gate.ts';
+import { findCommand } from './child/command.ts';
 import { openSignalDesk, type SignalDesk } from './child/signals.ts';
 import { createSupervisor } from './child/supervisor.ts';
 import { countOrphanedZombies } from './child/sweep.ts';
@@ -54,9 +54,12 @@ async function main(): Promise<void> {
 
 async function lead(config: Config): Promise<void> {
   const found = findCommand(config.command, process.env['PATH']);
-  if (found !== 'found') {
-    const why = found === 'not-found' ? 'was not found' : 'cannot be executed';
-    refuse([`command ${printable(config.command)} ${why}: nothing was locked or started`], exitStatus({ kind: found }));
+  if (found.kind !== 'found') {
+    const { kind, why } = found;
+    refuse(
+      [`command ${printable(config.command)} ${printable(why)} (nothing was locked or started)`],
+      exitStatus({ kind }),
+    );
     return;
   }
   const clock = systemClock();

@@ -4,9 +4,9 @@
 // unharmed. Knows no lock.
 // Invariant: the shell runs none of the user's code (no BASH_ENV, no exported functions) before `go`.
 
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { findCommand } from './command.ts';
 
 /**
  * Reads `NAME=value` to export, `env NAME=value` for names that no shell variable can have, then `go`. PWD, OLDPWD,
@@ -71,7 +71,7 @@ export function planGate(command: string, args: readonly string[], inherited: No
   // A line ends at a newline: a value with one cannot pass by lines. To env, a command with = in its name is a
   // variable. Node's gate takes the environment as it is.
   const speakable = !command.includes('=') && !odd.some((line) => line.includes('\n'));
-  const passable = odd.length === 0 || (speakable && findCommand('env', undefined) === 'found');
+  const passable = odd.length === 0 || (speakable && findCommand('env', undefined).kind === 'found');
   if (!passable) return nodeGate(command, args, inherited);
   return {
     file: shell,
@@ -79,30 +79,6 @@ export function planGate(command: string, args: readonly string[], inherited: No
     environment,
     lines: odd,
   };
-}
-
-/** The command as a shell would find it: a status to end with at once, before any lock is asked for, or nothing. */
-export function findCommand(command: string, path: string | undefined): 'found' | 'not-found' | 'not-executable' {
-  if (command.includes('/')) return judge(command);
-  const verdicts = (path ?? '/usr/local/bin:/usr/bin:/bin')
-    .split(delimiter)
-    .map((folder) => judge(join(folder || '.', command)));
-  if (verdicts.includes('found')) return 'found';
-  return verdicts.includes('not-executable') ? 'not-executable' : 'not-found';
-}
-
-function judge(file: string): 'found' | 'not-found' | 'not-executable' {
-  try {
-    if (!statSync(file).isFile()) return 'not-executable';
-  } catch {
-    return 'not-found';
-  }
-  try {
-    accessSync(file, constants.X_OK);
-    return 'found';
-  } catch {
-    return 'not-executable';
-  }
 }
 
 /** No shell, or an environment that none can carry: Node itself waits at the gate. */
@@ -120,7 +96,9 @@ function passesThroughShells(name: string): boolean {
 
 /** By fixed paths: what PATH says is the user's business. dash first: it starts fastest and changes least. */
 function findShell(): string | undefined {
-  return ['/bin/dash', '/usr/bin/dash', '/bin/sh', '/usr/bin/sh'].find((file) => judge(file) === 'found');
+  return ['/bin/dash', '/usr/bin/dash', '/bin/sh', '/usr/bin/sh'].find(
+    (file) => findCommand(file, undefined).kind === 'found',
+  );
 }
 
 /**

@@ -1,16 +1,8 @@
-// What passes through the gate's shell by itself, what is handed over by env, and when Node stands there; and where a
-// command is looked for. test/process has the gates themselves.
+// What passes through the gate's shell by itself, what is handed over by env, and when Node stands there.
+// test/process has the gates themselves.
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { findCommand, planGate } from '../../src/child/gate.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'leader-run-gate-'));
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+import { describe, expect, test } from 'vitest';
+import { planGate } from '../../src/child/gate.ts';
 
 describe('the plan of a gate', () => {
   test('gives the shell plain names, and env the others', () => {
@@ -40,30 +32,5 @@ describe('the plan of a gate', () => {
   test('quotes what it puts back, since the shell reads it as a program', () => {
     const plan = planGate('cmd', [], { PWD: `it's "$(touch evil)"` });
     expect(plan.args[1]).toContain(`export PWD='it'\\''s "$(touch evil)"'\n`);
-  });
-});
-
-describe('a command', () => {
-  mkdirSync(join(folder, 'first'));
-  mkdirSync(join(folder, 'second'));
-  writeFileSync(join(folder, 'first', 'tool'), '');
-  writeFileSync(join(folder, 'second', 'tool'), '');
-  chmodSync(join(folder, 'second', 'tool'), 0o755);
-  writeFileSync(join(folder, 'first', 'plain'), '');
-  const path = `${join(folder, 'first')}:${join(folder, 'second')}`;
-
-  test.each([
-    { name: 'is found past a file that cannot be executed', command: 'tool', verdict: 'found' },
-    { name: 'may be there without the right to execute it', command: 'plain', verdict: 'not-executable' },
-    { name: 'may be nowhere', command: 'nothing', verdict: 'not-found' },
-    { name: 'with a slash is not looked for in PATH', command: './tool', verdict: 'not-found' },
-    { name: 'is no folder', command: join(folder, 'first'), verdict: 'not-executable' },
-    { name: 'is a file that can be executed', command: join(folder, 'second', 'tool'), verdict: 'found' },
-  ])('$name', ({ command, verdict }) => {
-    expect(findCommand(command, path)).toBe(verdict);
-  });
-
-  test('is looked for in the usual places when PATH is not set', () => {
-    expect(findCommand('sh', undefined)).toBe('found');
   });
 });

@@ -1,7 +1,7 @@
 // The exit status and the last line of the log: whose status it is, why, and that a parent sees the truth (WIFSIGNALED)
 // when a signal was asked for and did end the command.
 
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
 import { longTiming, missing, test } from '../helpers/run-cli.ts';
@@ -96,8 +96,10 @@ describe.concurrent('the end of leader-run', () => {
       { name: 'a file without the right to be executed', file: 'plain', status: 126 },
       { name: 'a directory', file: 'folder', status: 126 },
       { name: 'a name that PATH does not have', file: '', status: 127 },
+      { name: 'a script whose interpreter is missing', file: 'orphan', status: 127 },
     ])('#23 ends with $status before anything is locked: $name', async ({ file, status }, { arena, expect }) => {
       writeFileSync(join(arena.folder, 'plain'), '#!/bin/sh\n', { mode: 0o644 });
+      writeFileSync(join(arena.folder, 'orphan'), '#!/nonexistent\n', { mode: 0o755 });
       mkdirSync(join(arena.folder, 'folder'));
       const command = file === '' ? 'leader-run-no-such-command' : join(arena.folder, file);
       const run = arena.run({ command: [command] });
@@ -106,11 +108,18 @@ describe.concurrent('the end of leader-run', () => {
       expect(arena.versions()).toEqual([]);
     });
 
-    test('#23 ends with 127 and gives the lock back when its interpreter is missing', async ({ arena, expect }) => {
+    test('#23 ends with 127 and gives the lock back when its interpreter goes away meanwhile', async ({ arena, expect }) => {
       const script = join(arena.folder, 'script');
-      writeFileSync(script, '#!/nonexistent/interpreter\n');
+      const interpreter = join(arena.folder, 'interpreter');
+      symlinkSync('/bin/sh', interpreter);
+      writeFileSync(script, `#!${interpreter}\n`);
       chmodSync(script, 0o755);
-      const run = arena.run({ command: [script] });
+      const { run: leader, puppet } = await arena.lead({ options: longTiming });
+      const run = arena.run({ command: [script], options: longTiming });
+      await run.event('standing-by');
+      rmSync(interpreter);
+      puppet.exit(0);
+      await leader.end();
       expect(await run.end()).toMatchObject({ status: 127, signal: null });
       expect(arena.isFree()).toBe(true);
     });
