@@ -188,7 +188,7 @@ export function refusedLock(
 function lockOf({ values, sources }: OptionsRead, faults: string[]): Config['lock'] | undefined {
   const { lock, namespace } = values;
   if (sources.lock === undefined) {
-    faults.push('no lock: name it, as in --lock default/my-job');
+    faults.push('no lock: name it, as in --lock default/my-job (see --help)');
   } else if (lock?.namespace !== undefined && sources.namespace !== undefined) {
     const already = `${sources.lock} already names the namespace ${lock.namespace}`;
     faults.push(`${already}: leave out ${sources.namespace}, or the part before /`);
@@ -203,6 +203,7 @@ function storeOf(
   faults: string[],
 ): Config['store'] | undefined {
   const { local, lockKind, kubeconfig, context } = values;
+  if (local === undefined && sources.local !== undefined) return undefined;
   if (local === undefined || local === false) {
     return {
       kind: 'kube',
@@ -242,7 +243,8 @@ function coordinatedOf({ values, sources }: OptionsRead, identity: string, fault
   const { coordinated, binaryVersion, emulationVersion = binaryVersion, lockKind, wait } = values;
   if (coordinated !== true) {
     const versions = (['binaryVersion', 'emulationVersion'] as const).flatMap((name) => sources[name] ?? []);
-    if (versions.length > 0) faults.push(`${versions.join(' and ')}: only with ${flagOf('coordinated')}`);
+    const isUnread = coordinated === undefined && sources.coordinated !== undefined;
+    if (versions.length > 0 && !isUnread) faults.push(`${versions.join(' and ')}: only with ${flagOf('coordinated')}`);
     return undefined;
   }
   const source = sources.coordinated ?? flagOf('coordinated');

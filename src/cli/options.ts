@@ -258,7 +258,7 @@ export type OptionValues = { readonly [N in Standard]: Value<N> } & {
 export interface OptionsRead {
   /** An option with a fault is absent. */
   readonly values: Partial<OptionValues>;
-  /** Where each given option came from, for messages: `--lock` or `LEADER_RUN_LOCK`. */
+  /** Where each given option came from, for messages: `--lock` or `LEADER_RUN_LOCK`. A misspelt one counts as given. */
   readonly sources: Readonly<Partial<Record<OptionName, string>>>;
   readonly command: readonly string[];
   readonly print: 'help' | 'version' | undefined;
@@ -293,7 +293,7 @@ export const insideTerm = (env: Environment): boolean => env['LEADER_RUN_TOKEN']
 
 /** Flag before variable before standard. */
 export function readOptions(args: readonly string[], env: Environment): OptionsRead {
-  const { given, command, print, faults } = splitArguments(args);
+  const { given, intended, command, print, faults } = splitArguments(args);
   const values: Partial<Record<OptionName, unknown>> = {};
   const sources: Partial<Record<OptionName, string>> = {};
 
@@ -318,6 +318,8 @@ export function readOptions(args: readonly string[], env: Environment): OptionsR
       const shown =
         value === '' ? flagOf(name) : `${flagOf(name)}${value.startsWith('[') ? '=' : ' '}${printable(flag)}`;
       take(name, flagOf(name), flag, shown);
+    } else if (intended.has(name)) {
+      sources[name] = flagOf(name);
     } else if (text !== undefined) {
       take(name, variable, text, `${variable}=${printable(text)}`);
     } else {
@@ -332,6 +334,8 @@ export function readOptions(args: readonly string[], env: Environment): OptionsR
 
 interface Split {
   readonly given: ReadonlyMap<OptionName, readonly string[]>;
+  /** Those that a fault is about: that they are missing would only follow from it. */
+  readonly intended: ReadonlySet<OptionName>;
   readonly command: readonly string[];
   readonly print: 'help' | 'version' | undefined;
   readonly faults: string[];
@@ -339,11 +343,23 @@ interface Split {
 
 function splitArguments(args: readonly string[]): Split {
   const given = new Map<OptionName, string[]>();
+  const intended = new Set<OptionName>();
   const faults: string[] = [];
   let print: Split['print'];
+  const intend = (flag: string | undefined): void => {
+    const name = flag === '-n' ? 'namespace' : names.find((name) => flagOf(name) === flag);
+    if (name !== undefined) intended.add(name);
+  };
+  const refuse = (text: string): void => {
+    const { fault, wanted } = unknownOption(text);
+    faults.push(fault);
+    intend(wanted);
+  };
   const give = (name: OptionName, text: string): void => {
     if (text.startsWith('--')) {
       faults.push(`${flagOf(name)} needs a value, but ${printable(text)} follows`);
+      intended.add(name);
+      intend(text.split('=')[0]);
     } else if (name === 'namespace' && names.some((long) => `-n${text}`.split('=')[0] === flagOf(long).slice(1))) {
       // Go's flags take one dash; read as commander does, -namespace would name the namespace "amespace".
       faults.push(`unknown option -n${printable(text)}: did you mean --n${printable(text)}?`);
@@ -363,16 +379,28 @@ function splitArguments(args: readonly string[]): Split {
 
   // commander stops at the first option that it does not know and hands back the rest, which is read in turn.
   let rest = args;
+  // What stands before a later -- was the unknown option's value.
+  const dropValue = (): void => {
+    if (rest[0]?.startsWith('-') === false && rest.includes('--')) rest = rest.slice(1);
+  };
   for (;;) {
     const { operands, unknown, missing } = parse(program, rest);
-    if (missing !== undefined) faults.push(missing);
+    if (missing !== undefined) faults.push(`${missing} needs a value`);
+    intend(missing);
     const [flag, ...after] = unknown;
     if (flag === undefined) {
-      const name = names.find((name) => isSwitch(name) && flagOf(name) === rest[rest.length - operands.length - 1]);
+      const before = rest[rest.length - operands.length - 1];
+      const name = names.find((name) => isSwitch(name) && flagOf(name) === before);
       const [word = '', ...more] = operands;
-      if (name === undefined || !isStray(word, more)) return { given, command: operands, print, faults };
-      faults.push(strayWord(name, word));
       rest = more;
+      if (before !== '--' && dashes.test(word)) {
+        refuse(word);
+        dropValue();
+      } else if (name !== undefined && isStray(word, more)) {
+        faults.push(strayWord(name, word));
+      } else {
+        return { given, intended, command: operands, print, faults };
+      }
       continue;
     }
     rest = after;
@@ -380,9 +408,8 @@ function splitArguments(args: readonly string[]): Split {
       give('local', flag.slice('--local='.length));
       continue;
     }
-    faults.push(unknownOption(flag));
-    // What stands before a later -- was the unknown option's value.
-    if (rest[0]?.startsWith('-') === false && rest.includes('--')) rest = rest.slice(1);
+    refuse(flag);
+    dropValue();
   }
 }
 
@@ -395,7 +422,7 @@ function parse(
   } catch (error) {
     // Only a last flag without its value gets here; anything else is a mistake of ours.
     if (!(error instanceof CommanderError) || error.code !== 'commander.optionMissingArgument') throw error;
-    return { operands: [], unknown: [], missing: `${args.at(-1) ?? ''} needs a value` };
+    return { operands: [], unknown: [], missing: args.at(-1) ?? '' };
   }
 }
 
@@ -427,11 +454,16 @@ function strayWord(name: OptionName, word: string): string {
   return `unexpected ${printable(word)} before --: ${advice}`;
 }
 
-function unknownOption(text: string): string {
+/** What a word processor makes of hyphens. */
+const dashes = /^-*[\u2010-\u2015\u2212]/;
+
+function unknownOption(text: string): { fault: string; wanted: string | undefined } {
   const [flag = ''] = text.split('=');
-  if (names.some((name) => flagOf(name) === flag)) return `${flag} takes no value`;
-  const wanted = closest(`--${flag.replace(/^-+/, '')}`, [...names.map(flagOf), '--help', '--version']);
-  return `unknown option ${printable(flag)}${wanted === undefined ? '' : `: did you mean ${wanted}?`}`;
+  if (names.some((name) => flagOf(name) === flag)) return { fault: `${flag} takes no value`, wanted: flag };
+  const bare = flag.replace(/^[-\u2010-\u2015\u2212]+/, '');
+  const wanted = bare === '' ? '--' : closest(`--${bare}`, [...names.map(flagOf), '--help', '--version']);
+  const hint = `${dashes.test(flag) ? 'no plain hyphens; ' : ''}${wanted === undefined ? 'see --help' : `did you mean ${wanted}?`}`;
+  return { fault: `unknown option ${printable(flag)}: ${hint}`, wanted };
 }
 
 function buildProgram(): Command {

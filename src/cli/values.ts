@@ -81,7 +81,12 @@ export function signalName(text: string): Parsed<NodeJS.Signals> {
   if (found !== undefined) return { value: found };
   const offered = signals.filter((signal) => signal !== 'SIGSTOP');
   const byNumber = offered.find((signal) => String(constants.signals[signal]) === text);
-  const wanted = byNumber ?? closest(name.startsWith('SIG') ? name : `SIG${name}`, offered);
+  // What all names share would make any two of them alike.
+  const bare = closest(
+    name.replace(/^SIG/, ''),
+    offered.map((signal) => signal.slice('SIG'.length)),
+  );
+  const wanted = byNumber ?? (bare === undefined ? undefined : `SIG${bare}`);
   return { fault: `expected a signal's name such as SIGTERM${wanted === undefined ? '' : meant(wanted)}` };
 }
 
@@ -140,11 +145,17 @@ function listed(choices: readonly string[]): string {
   return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1) ?? ''}`;
 }
 
-/** The choice that the fewest edits make of a word, if they are few for its length. */
+/** The choice that the fewest edits make of a word, if they are few for its length; or else what it is short for. */
 export function closest(word: string, choices: readonly string[]): string | undefined {
-  const ranked = choices.map((choice) => ({ choice, edits: editDistance(word, choice) }));
+  const lower = word.toLowerCase();
+  const ranked = choices.map((choice) => ({ choice, edits: editDistance(lower, choice.toLowerCase()) }));
   const [best] = ranked.sort((a, b) => a.edits - b.edits);
-  return best !== undefined && best.edits <= Math.min(3, best.choice.length / 3) ? best.choice : undefined;
+  if (best !== undefined && best.edits <= Math.min(3, best.choice.length / 3)) return best.choice;
+  const akin = choices.filter((choice) => {
+    const long = choice.toLowerCase();
+    return lower.startsWith(long) || (lower.length >= 3 && long.startsWith(lower));
+  });
+  return akin.length === 1 ? akin[0] : undefined;
 }
 
 function editDistance(a: string, b: string): number {
