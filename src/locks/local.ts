@@ -5,10 +5,11 @@
 // Invariants: a numbered file is complete and never changes; a write counts as stored only if it is the highest after
 // it was linked (a writer that was stopped for long might otherwise revive a number that was collected meanwhile).
 
-import { type FSWatcher, mkdirSync, watch } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FSWatcher, lstatSync, mkdirSync, statSync, watch } from 'node:fs';
+import { link, lstat, open, readdir, readFile, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type {
   Attempt,
@@ -49,9 +50,9 @@ export interface LocalLockOptions {
 export async function localLock({ folder, namespace, name, clock }: LocalLockOptions): Promise<Lock> {
   // Not the bare name: a watch tells of the folder itself by its name, and versions are named by numbers.
   const versions = join(folder, namespace, `${name}.lock`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  makeStore(folder, folder);
   await refuseSharedFolder(folder);
-  await mkdir(versions, { recursive: true, mode: 0o700 });
+  makeStore(folder, versions);
   const lockName = `local lock ${namespace}/${name}`;
 
   async function read(): Promise<ReadAnswer> {
@@ -156,7 +157,7 @@ async function list(versions: string): Promise<number[]> {
       .sort((a, b) => b - a);
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
-    await mkdir(versions, { recursive: true, mode: 0o700 });
+    makeFolder(versions);
     return [];
   }
 }
@@ -232,7 +233,7 @@ function watchFolder(versions: string, clock: Clock, tell: (news: WatchNews) => 
   }
   function start(): void {
     try {
-      mkdirSync(versions, { recursive: true, mode: 0o700 });
+      makeFolder(versions);
       watcher = watch(versions, (event, file) => {
         // The folder itself: it was removed or moved away, and the one that will be made next is another.
         if (event === 'rename' && file === basename(versions)) down(new Error('the folder was removed'));
@@ -253,6 +254,51 @@ function watchFolder(versions: string, clock: Clock, tell: (news: WatchNews) => 
   };
 }
 
+/** Makes `part`, which is the store or lies in it, or throws a sentence with the way out. */
+function makeStore(folder: string, part: string): void {
+  try {
+    makeFolder(part);
+  } catch (error) {
+    const why = `the folder ${folder} cannot be used: ${message(error)}`;
+    throw new Error(`${why}; choose another folder with --local=DIR`, { cause: error });
+  }
+}
+
+/**
+ * Makes a folder, and those above it that are missing, for this user alone; throws what is in the way. One by one,
+ * since Node's `recursive` never ends below a folder that is there and lets nothing be made (/proc).
+ */
+function makeFolder(folder: string): void {
+  if (isFolder(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else made it meanwhile.
+    if (isFolder(folder)) return;
+    throw new Error(obstacle(folder, error), { cause: error });
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function obstacle(folder: string, error: unknown): string {
+  if (hasCode(error, 'ENOENT')) return `${dirname(folder)} lets no folder be made in it`;
+  if (hasCode(error, 'EEXIST')) {
+    const isLink = lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink();
+    return `${folder} is ${isLink === true ? 'a link that leads to no folder' : 'not a folder'}`;
+  }
+  const { errno = 0 } = error as NodeJS.ErrnoException;
+  return `${folder} cannot be made (${getSystemErrorMap().get(errno)?.[1] ?? message(error)})`;
+}
+
 /** A lock that others can write is no lock. */
 async function refuseSharedFolder(folder: string): Promise<void> {
   const found = await lstat(folder);
@@ -262,8 +308,10 @@ async function refuseSharedFolder(folder: string): Promise<void> {
   const { mode, uid } = found;
   const mine = uid === process.getuid?.();
   if (mine && (mode & 0o022) === 0) return;
-  const fault = mine ? 'can be written by other users: run chmod 700 on it' : 'belongs to another user';
-  throw new Error(`the folder ${folder} ${fault}, or choose another folder with --local=DIR`);
+  const fault = mine ? 'can be written by other users' : 'belongs to another user';
+  // The sticky bit: it is made for all users, as /tmp is, and a chmod by root would break the machine.
+  const way = mine && (mode & 0o1000) === 0 ? 'run chmod go-w on it, or choose' : 'choose';
+  throw new Error(`the folder ${folder} ${fault}: ${way} another folder with --local=DIR`);
 }
 
 function storageTrouble(doing: string, what: string, error: unknown): Trouble {

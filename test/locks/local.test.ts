@@ -1,8 +1,8 @@
 // The local store keeps what the Lock interface promises, on real files: one writer wins, a stalled one never does, and
 // what somebody else put into the folder is a holder, not a crash. Two locks on one folder stand for two processes:
 // neither keeps anything in memory.
-import { writeFileSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -23,6 +23,18 @@ vi.mock('node:fs/promises', async (original) => {
   };
   return { ...real, link };
 });
+/** What happens just before the next folder is made, once. */
+const race = vi.hoisted(() => ({ once: undefined as ((folder: string) => void) | undefined }));
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>();
+  const mkdirSync = (folder: string, options: { mode: number }): void => {
+    const { once } = race;
+    race.once = undefined;
+    once?.(folder);
+    real.mkdirSync(folder, options);
+  };
+  return { ...real, mkdirSync };
+});
 
 const run = '01234567-89ab-cdef-0123-456789abcdef';
 const attempt = { limitMs: 1000 };
@@ -36,7 +48,8 @@ afterEach(async () => {
   await rm(path.dirname(folder), { recursive: true, force: true });
 });
 
-const open = (): Promise<Lock> => localLock({ folder, namespace: 'demo', name: 'hello', clock: systemClock() });
+const open = (where = folder): Promise<Lock> =>
+  localLock({ folder: where, namespace: 'demo', name: 'hello', clock: systemClock() });
 
 function write(lock: Lock, base: Version | undefined, holder = 'alice'): Promise<WriteAnswer> {
   number += 1;
@@ -77,7 +90,7 @@ describe('the local store', () => {
   });
 
   test('lets one of fifty writers through on one version', async () => {
-    const locks = await Promise.all(Array.from({ length: 50 }, open));
+    const locks = await Promise.all(Array.from({ length: 50 }, () => open()));
     const base = await stored(await open(), undefined);
     const answers = await Promise.all(locks.map((lock) => write(lock, base)));
     expect(answers.filter(({ kind }) => kind === 'stored')).toHaveLength(1);
@@ -143,15 +156,89 @@ describe('the local store', () => {
     expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  test('makes its folder for its user alone', async () => {
-    await open();
-    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  test('makes its folder, and those above it, for its user alone', async () => {
+    const deep = path.join(folder, 'a', 'b');
+    await open(deep);
+    for (const made of [folder, path.join(folder, 'a'), deep, path.join(deep, 'demo'), path.join(deep, 'demo/hello.lock')])
+      expect((await stat(made)).mode & 0o777).toBe(0o700);
   });
 
-  test('refuses a folder that others can write into', async () => {
+  test('does not mind who else makes its folders', async () => {
+    race.once = (made) => {
+      mkdirSync(made, { mode: 0o700 });
+    };
+    const lock = await open();
+    expect(race.once).toBeUndefined();
+    expect(await look(lock)).toEqual({ kind: 'absent' });
+  });
+
+  test('refuses a folder that others can write into, and tells how to close it', async () => {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o775);
+    await expect(open()).rejects.toThrow(
+      `the folder ${folder} can be written by other users: run chmod go-w on it, or choose another folder with --local=DIR`,
+    );
+    await chmod(folder, (await stat(folder)).mode & 0o7755);
+    await open();
+  });
+
+  test('never advises to change a folder that is made for all users', async () => {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o1777);
+    await expect(open()).rejects.toThrow(
+      `the folder ${folder} can be written by other users: choose another folder with --local=DIR`,
+    );
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('never advises to change a folder of another user', async () => {
     await mkdir(folder, { recursive: true });
     await chmod(folder, 0o777);
-    await expect(open()).rejects.toThrow('can be written by other users: run chmod 700');
+    await chown(folder, 65_534, 65_534);
+    await expect(open()).rejects.toThrow(
+      `the folder ${folder} belongs to another user: choose another folder with --local=DIR`,
+    );
+  });
+});
+
+describe('a folder that cannot be had is refused with what is in the way', () => {
+  const refusal = async (where: string): Promise<string> =>
+    open(where).then(
+      () => 'opened',
+      (error: unknown) => (error as Error).message,
+    );
+  const told = (where: string, why: string): string =>
+    `the folder ${where} cannot be used: ${why}; choose another folder with --local=DIR`;
+
+  test('a file', async () => {
+    await writeFile(folder, '');
+    const below = path.join(folder, 'a', 'b');
+    expect(await refusal(folder)).toBe(told(folder, `${folder} is not a folder`));
+    expect(await refusal(below)).toBe(told(below, `${folder} is not a folder`));
+  });
+
+  test('a file inside the store', async () => {
+    await mkdir(folder, { mode: 0o700 });
+    await writeFile(path.join(folder, 'demo'), '');
+    expect(await refusal(folder)).toBe(told(folder, `${folder}/demo is not a folder`));
+  });
+
+  test('a link that leads nowhere, and one that leads to a folder', async () => {
+    await symlink('nowhere', folder);
+    expect(await refusal(folder)).toBe(told(folder, `${folder} is a link that leads to no folder`));
+    await mkdir(path.join(path.dirname(folder), 'nowhere'), { mode: 0o700 });
+    expect(await refusal(folder)).toContain('is a link: name the folder that it leads to');
+    // Above the store a link is as good as a folder.
+    await open(path.join(folder, 'store'));
+  });
+
+  test.skipIf(process.platform !== 'linux')('a folder that lets none be made in it', async () => {
+    expect(await refusal('/proc/x')).toBe(told('/proc/x', '/proc lets no folder be made in it'));
+    expect(await refusal('/proc/x/y')).toBe(told('/proc/x/y', '/proc lets no folder be made in it'));
+  });
+
+  test('whatever the system says of it', async () => {
+    const long = path.join(folder, 'x'.repeat(300));
+    expect(await refusal(long)).toBe(told(long, `${long} cannot be made (name too long)`));
   });
 });
 

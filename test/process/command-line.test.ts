@@ -131,6 +131,27 @@ describe.concurrent('the command line', () => {
     expect(statSync(fresh).mode & 0o777).toBe(0o700);
   });
 
+  test.for([
+    { name: 'a file', store: '/etc/passwd', why: '/etc/passwd is not a folder' },
+    { name: 'a folder of the kernel', store: '/proc/x', why: '/proc lets no folder be made in it' },
+  ])('refuses a folder that cannot be made, in one sentence: $name', async ({ store, why }, { arena, expect }) => {
+    const run = arena.run({ store, command: ['true'] });
+    expect(await run.end()).toMatchObject({ status: 125 });
+    await run.isAbandoned();
+    const reason = `the folder ${store} cannot be used: ${why}; choose another folder with --local=DIR`;
+    expect(run.events).toMatchObject([{ event: 'exit', status: 125, reason }]);
+    expect(run.stdout).toBe('');
+  });
+
+  test('lets twenty at once make the folder that none of them finds', async ({ arena, expect }) => {
+    const store = join(arena.folder, 'a', 'b', 'c');
+    const run = (at: number): Run => arena.run({ store, lock: `lock-${at}`, command: ['true'], options: longTiming });
+    const runs = Array.from({ length: 20 }, (_, at) => run(at));
+    const ends = await Promise.all(runs.map((each) => each.end()));
+    expect(ends.map(({ status }) => status)).toEqual(Array<number>(20).fill(0));
+    expect(statSync(store).mode & 0o777).toBe(0o700);
+  });
+
   test('is followed by a first line with lock, place, identity and guardian, and a last one with the reason', async ({
     arena,
     expect,
