@@ -75,11 +75,12 @@ function bootMs(): number {
 function finish(why: string): never {
   if (pgid === undefined) process.exit(0);
   signalGroup(pgid, 'SIGKILL');
-  process.stderr.write(`leader-run guardian: ${why}; the command was killed\n`);
   for (let round = 0; round < rounds; round += 1) {
     const found = findTree({ pgid, cookie: `${cookie}=`, before: { forks: 0, newestPid: 0 }, spare: [process.pid] });
     if (found.length === 0) break;
     signalEach(found, 'SIGKILL');
   }
+  // Last: whoever has stopped reading must not keep the rest of the command alive.
+  process.stderr.write(`leader-run guardian: ${why}; the command was killed\n`);
   process.exit(9);
 }

@@ -66,8 +66,9 @@ sweep() {
 finish() {
   [ -n "$pgid" ] || exit 0
   kill -KILL -- -"$pgid" 2>/dev/null
-  echo "leader-run guardian: $1; the command was killed" >&2
   sweep
+  # Last: whoever has stopped reading must not keep the rest of the command alive.
+  echo "leader-run guardian: $1; the command was killed" >&2
   exit 9
 }
 # leader-run is gone: the command may end by itself for 250 ms, or until the deadline.

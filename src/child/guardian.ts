@@ -16,6 +16,8 @@ export type GuardianChoice = 'auto' | 'sh' | 'node' | 'off';
 
 /** A guardian that does not answer for so long is dead, whatever it looks like: it may be stopped. */
 const answerMs = 1000;
+/** Of guardians one after the other; a machine on which none answers cannot be helped. */
+const mostAsked = 3;
 /** A line may be lost (busybox's `read -t` drops what it has read when a slice ends within a line). */
 const resendMs = 400;
 
@@ -76,17 +78,23 @@ export class Guardian {
     this.#write(`T ${String(pgid)}`);
   }
 
-  /** Resolves once the guardian has the deadline. It replaces the one before, whichever is later. */
-  async arm(deadline: Instant): Promise<void> {
+  /**
+   * Resolves with true once the guardian has the deadline, which replaces the one before, whichever is later; with
+   * false if there is no guardian to be had.
+   */
+  async arm(deadline: Instant): Promise<boolean> {
     this.#deadline = deadline;
-    await this.#ask('D', ` ${centiseconds(deadline)}`);
+    if (this.#options.choice === 'off') return true;
+    // A successor is asked for what holds by then.
+    return await this.#ask(() => (this.#deadline ? `D # ${centiseconds(this.#deadline)}` : undefined));
   }
 
   /** The group is gone: its number may soon be another's. */
   async disarm(): Promise<void> {
     this.#pgid = undefined;
     this.#deadline = undefined;
-    this.#disarmed = this.#ask('X', '');
+    // One that is gone watches nobody.
+    this.#disarmed = this.#ask(() => 'X #').then(() => undefined);
     await this.#disarmed;
   }
 
@@ -149,12 +157,28 @@ export class Guardian {
     for (const [asked, heard] of this.#waiting) if (number === 0 || asked === number) heard();
   }
 
-  /** Sends a line until it is answered; a guardian that stays silent is replaced, and its successor gets the state. */
-  async #ask(word: 'D' | 'X', rest: string): Promise<void> {
-    if (!this.#process) return this.#replacing;
+  /**
+   * Sends a line until it is answered; a guardian that stays silent is replaced, and its successor, which gets the
+   * state, is asked too. True as well when there is nothing left to say; false when there is none that answers.
+   */
+  async #ask(line: () => string | undefined): Promise<boolean> {
+    for (let asked = 0; asked < mostAsked; asked += 1) {
+      if (this.#replacing) await this.#replacing;
+      const [guardian, text] = [this.#process, line()];
+      if (text === undefined) return true;
+      if (!guardian) return false;
+      if (await this.#isHeard(text)) return true;
+      // One that has ended has either done its duty or been replaced.
+      if (this.#process === guardian) await this.#replace('it did not answer');
+    }
+    return false;
+  }
+
+  /** With a number in place of `#`, by which the answer is known. */
+  async #isHeard(text: string): Promise<boolean> {
     const { clock } = this.#options;
     const number = (this.#sent += 1);
-    const line = `${word} ${String(number)}${rest}`;
+    const line = text.replace('#', String(number));
     const undo: (() => void)[] = [];
     const answered = new Promise<true>((resolve) => {
       this.#waiting.set(number, () => {
@@ -180,7 +204,7 @@ export class Guardian {
     const heard = await Promise.race([answered, silent]);
     for (const cancel of undo) cancel();
     this.#waiting.delete(number);
-    if (!heard) await this.#replace('it did not answer');
+    return heard;
   }
 
   #write(line: string): void {

@@ -26,12 +26,14 @@ export interface SupervisorOptions extends ChildOptions {
   readonly guardian: GuardianChoice;
 }
 
-/** The part of execa's subprocess that is used: it spawns, everything after that is done by process group. */
-interface Spawned {
+/**
+ * The part of execa's subprocess that is used: it spawns, everything after that is done by process group. What it
+ * resolves with says why it could not.
+ */
+interface Spawned extends PromiseLike<{ readonly cause?: unknown }> {
   readonly pid?: number | undefined;
   readonly stdio: readonly (Readable | Writable | null | undefined)[];
   on(event: 'exit', listener: (status: number | null, signal: NodeJS.Signals | null) => void): unknown;
-  on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 interface Gated extends CommandProcess {
@@ -113,10 +115,13 @@ export class Supervisor {
     const armed = this.#guardian.arm(leash().guardBy);
     // Meanwhile; an earlier mark only makes sweeps look at more.
     const before = markBirths();
-    await armed;
-    if (gate.gone) {
+    const isArmed = await armed;
+    if (gate.gone || !isArmed) {
+      gate.latch.end();
+      await gate.exited;
       await this.#guardian.disarm();
-      throw new Error(`cannot start ${command}: the process that was to become it was killed`);
+      const why = isArmed ? 'the process that was to become it was killed' : 'there is no guardian for it';
+      throw new Error(`cannot start ${command}: ${why}`);
     }
     // As it is now: it may have been extended while the gate and the guardian got ready.
     const held = hold(leash());
@@ -158,12 +163,12 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
     env: plan.environment,
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
   });
-  const failed = new Promise<Error>((resolve) => spawned.on('error', resolve));
   const { pid } = spawned;
   const latch = spawned.stdio[3];
   if (pid === undefined || !latch || !('write' in latch)) {
-    const error = await failed;
-    throw new Error(`cannot start ${command}: ${error.message}`);
+    // Node tells of some errors by an event and throws the others (E2BIG, ENOMEM); here they are the same.
+    const { cause } = await spawned;
+    throw new Error(`cannot start ${command}: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
   // The gate may be gone when it is written to; its exit is what counts.
   latch.on('error', () => undefined);

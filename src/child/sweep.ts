@@ -4,7 +4,7 @@
 // Invariants: "empty" means that no member is in another state than Z (zombie) or X (dead): where PID 1 does not reap,
 // kill(-pgid, 0) succeeds for ever; never pid 1, ourselves or the guardian.
 
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
 /** A command's processes, as they can be recognised. */
 export interface Tree {
@@ -25,11 +25,6 @@ interface Process {
   readonly session: number;
 }
 
-/**
- * More forks than this since the command's start, and pids may have wrapped around: then every process is looked at.
- */
-const surelyNoWrap = 30_000;
-
 /** A descriptor to be given up for a look at the tree when there is no other. */
 let spareDescriptor: number | undefined;
 
@@ -39,6 +34,17 @@ export function keepDescriptor(): void {
   } catch {
     // None is left: then a look fails until there is one.
   }
+}
+
+/** Why this machine's processes cannot be looked at, in one sentence; undefined when they can. */
+export function procFault(): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    if (readlinkSync('/proc/self') === String(process.pid)) return undefined;
+  } catch {
+    return '/proc cannot be read, and what the command starts could not be found: mount it';
+  }
+  return "/proc is another pid namespace's, and what the command starts could not be found: mount it anew in this one";
 }
 
 /** The live processes of the tree, without zombies. Throws where nobody can look, for want of a descriptor. */
@@ -147,9 +153,19 @@ function send(target: number, signal: NodeJS.Signals): void {
 function bornSince({ pgid, before }: Tree): number[] {
   const now = markBirths();
   const mayHaveWrapped =
-    before.forks === 0 || now.forks - before.forks > surelyNoWrap || now.newestPid < before.newestPid;
+    before.forks === 0 || now.forks - before.forks >= shortestLap() || now.newestPid < before.newestPid;
   const pids = allPids();
   return mayHaveWrapped ? pids : pids.filter((pid) => pid === pgid || pid > before.newestPid);
+}
+
+/**
+ * So few forks bring the pids once all the way round: those that are in use are passed over, and so are the first 300
+ * (RESERVED_PIDS). Halved, since how many are in use is only known of now.
+ */
+function shortestLap(): number {
+  const pidMax = Number(readText('/proc/sys/kernel/pid_max') ?? 0);
+  const tasks = Number(/\/(\d+) /.exec(readText('/proc/loadavg') ?? '')?.[1] ?? pidMax);
+  return (pidMax - 300 - tasks) / 2;
 }
 
 function allPids(): number[] {

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
-import { type Arena, longTiming, type Run, test } from '../helpers/run-cli.ts';
+import { type Arena, longTiming, missing, type Run, test } from '../helpers/run-cli.ts';
 
 const { version } = JSON.parse(readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8')) as {
   version: string;
@@ -27,6 +27,18 @@ describe.concurrent('the command line', () => {
     expect(run.stderr).toBe('');
     for (const words of ['No shell', 'Background processes die', 'When leadership is lost', '--lock'])
       expect(run.stdout).toContain(words);
+  });
+
+  test.for([
+    { name: 'a pipe that nobody reads', to: '| true; exit "${PIPESTATUS[0]}"', status: 0, says: '' },
+    { name: 'a full disk', to: '> /dev/full', status: 125, says: 'leader-run: cannot write to stdout: ENOSPC' },
+  ])('is explained into $name without a stack trace', async ({ to, status, says }, { arena, expect, skip }) => {
+    const lacking = missing('bash');
+    if (lacking !== undefined) return skip(lacking);
+    const run = arena.spawn(['bash', '-c', `"$0" "$1" --help ${to}`, process.execPath, join(arena.bundle, 'bin/leader-run.js')]);
+    expect(await run.end()).toMatchObject({ status });
+    await run.isAbandoned();
+    expect(run.stderr.split(',')[0]?.split(': no space')[0]).toBe(says);
   });
 
   test('has a --version', async ({ arena, expect }) => {

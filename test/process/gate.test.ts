@@ -114,6 +114,14 @@ describe.concurrent('leader-run starts', () => {
       await run.end();
     });
 
+    test('may be more than the system can carry: then it is said, and the lock is free', async ({ arena, expect }) => {
+      // The gate's text holds it, and no argument may be of 128 KiB.
+      const run = arena.run({ command: ['true'], env: { OLDPWD: 'x'.repeat(131_000) } });
+      expect(await run.end()).toMatchObject({ status: 125 });
+      expect((await run.event('exit')).reason).toBe('cannot start true: spawn E2BIG');
+      expect(arena.isFree()).toBe(true);
+    });
+
     test('has a cookie of another name in each run', async ({ arena, expect }) => {
       const cookies = await Promise.all(
         ['one', 'two'].map(async (lock) => {

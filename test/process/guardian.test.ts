@@ -1,7 +1,8 @@
 // The guardian: there is always one, it answers, it is replaced when it does not, it costs next to nothing, and a
 // deadline that has passed stays passed. Under every kind that can be had here; images.test.ts has the others.
 
-import { rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, vi } from 'vitest';
@@ -128,6 +129,27 @@ describe.concurrent('leader-run has', () => {
       expect(stateOf(run.pid)).toBe('T');
     });
 
+    test('kills what is left in other sessions although nobody reads what it has to say', async ({ arena, expect, skip }) => {
+      const lacking = missing('mkfifo');
+      if (lacking !== undefined) return skip(lacking);
+      const fifo = join(arena.folder, 'stderr');
+      execFileSync('mkfifo', [fifo]);
+      const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+      const { run, puppet } = await arena.lead({
+        options: [...longTiming, `--guardian=${kind}`],
+        through: ['sh', '-c', 'exec "$@" 2> "$0"', fifo],
+      });
+      puppet.spawn('kid', 'session');
+      const kid = await arena.next('kid');
+      expect(() => {
+        for (;;) writeSync(pipe, '-'.repeat(4096));
+      }).toThrow('EAGAIN');
+      run.kill('SIGKILL');
+      await puppet.isOver();
+      await kid.isOver('the guardian to sweep');
+      closeSync(pipe);
+    });
+
     test('stays when it gets the signals of a group', async ({ arena, expect }) => {
       const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
       const guardian = await arena.guardianOf(run);
@@ -182,6 +204,26 @@ describe.concurrent('leader-run has', () => {
       expect(await run.end()).toMatchObject({ status: 125 });
       const { reason } = await run.event('exit');
       expect(reason).toContain('the guardian is lost: it ended (SIGKILL)');
+    });
+
+    test('that is lost while a command is about to start, and cannot be replaced, keeps it from starting', async ({
+      arena,
+      expect,
+    }) => {
+      const { run: leader, puppet } = await arena.lead({ options: longTiming });
+      const options = [...longTiming, '--guardian=node'];
+      const standby = arena.run({ command: arena.puppet('bob'), options, ownBundle: true });
+      await standby.event('standing-by');
+      rmSync(join(arena.folder, 'bundle/dist/guardian-node.js'));
+      process.kill(await arena.guardianOf(standby), 'SIGSTOP');
+      puppet.exit(0);
+      await leader.end();
+      expect(await standby.end()).toMatchObject({ status: 125 });
+      expect((await standby.event('exit')).reason).toContain('guardian');
+      expect(standby.events.map(({ event }) => event)).not.toContain('command-started');
+      await standby.isAbandoned();
+      expect(arena.stage.seen.map(({ name }) => name)).toEqual(['alice']);
+      expect(arena.isFree()).toBe(true);
     });
 
     test('that is about its duty touches no command that starts after it', async ({ arena, expect, skip }) => {

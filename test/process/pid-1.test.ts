@@ -51,6 +51,20 @@ const shim = [
 ];
 
 describe.concurrent('leader-run', () => {
+  test('is refused where /proc shows another namespace, in which it would look for its command', async ({
+    arena,
+    expect,
+    skip,
+  }) => {
+    if (lacking !== undefined) return skip(lacking);
+    const through = namespace.filter((word) => word !== '--mount-proc');
+    const run = arena.run({ command: arena.puppet(), through });
+    expect(await run.end()).toMatchObject({ status: 125 });
+    await run.isAbandoned();
+    expect(run.stderr).toMatch(/^leader-run: \/proc is another pid namespace's, .*: mount it anew in this one\n$/);
+    expect(arena.versions()).toEqual([]);
+  });
+
   describe('as process 1', () => {
     test('#19 leader-run kills what shed all its marks before the lock is free', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);

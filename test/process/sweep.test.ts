@@ -11,7 +11,7 @@ import {
   signalGroup,
   type Tree,
 } from '../../src/child/sweep.ts';
-import { type Arena, descendantsOf, fieldsOf, missing, stateOf, test } from '../helpers/run-cli.ts';
+import { type Arena, descendantsOf, fieldsOf, missing, stateOf, test, textOf } from '../helpers/run-cli.ts';
 
 const lacking = missing('setsid');
 
@@ -42,6 +42,18 @@ describe.concurrent('the sweep', () => {
     expect(findTree({ ...tree, spare: [pid] })).not.toContain(pid);
     signalEach(found, 'SIGKILL');
     await arena.until(() => findTree(tree).length === 0, 'the end of all');
+  });
+
+  test('looks at all processes once pids may have gone all the way round', ({ arena, expect }) => {
+    const cookie = newCookie();
+    const carrier = arena.spawn(['sleep', '1000'], { env: { [cookie]: '1' } });
+    const { forks } = markBirths();
+    const pidMax = Number(textOf('/proc/sys/kernel/pid_max'));
+    const tree = { pgid: pidMax + 1, cookie: `${cookie}=`, spare: [] };
+    // As if the carrier were older than the command: so it is no suspect.
+    const fresh = findTree({ ...tree, before: { forks, newestPid: carrier.pid } });
+    const lap = findTree({ ...tree, before: { forks: forks - 0.6 * pidMax, newestPid: carrier.pid } });
+    expect([fresh, lap]).toEqual([[], [carrier.pid]]);
   });
 
   test('counts no zombie as alive', async ({ arena, expect, skip }) => {
