@@ -8,7 +8,7 @@ import { isatty } from 'node:tty';
 import { findCommand } from './child/command.ts';
 import { openSignalDesk, type SignalDesk } from './child/signals.ts';
 import { createSupervisor } from './child/supervisor.ts';
-import { countOrphanedZombies } from './child/sweep.ts';
+import { countOrphanedZombies, procFault } from './child/sweep.ts';
 import { type Config, readConfig, refusedLock, systemFacts } from './cli/config.ts';
 import { exitStatus } from './cli/exit-status.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   const read = readConfig(process.argv.slice(2), process.env, facts);
   switch (read.kind) {
     case 'print':
-      process.stdout.write(read.text);
+      print(read.text);
       return;
     case 'faults':
       refuse(read.faults);
@@ -60,6 +60,11 @@ async function lead(config: Config): Promise<void> {
       [`command ${printable(config.command)} ${printable(why)} (nothing was locked or started)`],
       exitStatus({ kind }),
     );
+    return;
+  }
+  const blind = procFault();
+  if (blind !== undefined) {
+    refuse([blind]);
     return;
   }
   const clock = systemClock();
@@ -189,6 +194,14 @@ function watchZombies(clock: Clock, report: Report): void {
     else clock.after(zombieLookMs, look);
   };
   clock.after(zombieLookMs, look);
+}
+
+function print(text: string): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever has closed a pipe has read enough.
+    if (error.code !== 'EPIPE') refuse([`cannot write to stdout: ${error.message}`]);
+  });
+  process.stdout.write(text);
 }
 
 function refuse(faults: readonly string[], status = 125): void {
