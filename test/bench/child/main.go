@@ -15,7 +15,7 @@ import (
 )
 
 // Should everybody forget about it.
-const longestLife = 30 * time.Minute
+const longestLife = 3 * time.Hour
 
 func main() {
 	switch os.Args[1] {
