@@ -70,7 +70,8 @@ export class Child {
 
   readonly #options: ChildOptions;
   readonly #guardian: Guardian;
-  readonly #tree: Tree;
+  /** The guardian to be spared may be replaced. */
+  readonly #tree: Omit<Tree, 'spare'>;
   readonly #startedAt: Now;
   #held: HeldLeash;
   #end: { status: number; signal: NodeJS.Signals | undefined } | undefined;
@@ -88,7 +89,13 @@ export class Child {
   #cancelTick: () => void = () => undefined;
   #wake: () => void = () => undefined;
 
-  constructor(options: ChildOptions, { pid, exited }: CommandProcess, guardian: Guardian, tree: Tree, held: HeldLeash) {
+  constructor(
+    options: ChildOptions,
+    { pid, exited }: CommandProcess,
+    guardian: Guardian,
+    tree: Omit<Tree, 'spare'>,
+    held: HeldLeash,
+  ) {
     this.#options = options;
     this.#guardian = guardian;
     this.#tree = tree;

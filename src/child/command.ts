@@ -50,7 +50,7 @@ function guess(command: string): string {
 
 const shellsOwn = new Set(['cd', 'exec', 'export', 'set', 'source', 'ulimit', 'umask', 'if', 'for', 'while', '.']);
 
-function isExecutable(file: string): boolean {
+export function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
     return true;

@@ -5,11 +5,11 @@
 // once it is acknowledged; whoever cannot have a guardian in time is told so, and must kill.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Clock, Instant } from '../clock.ts';
 import type { Report } from '../observe/events.ts';
+import { isExecutable } from './command.ts';
 import { guardianScript } from './guardian-script.ts';
 
 export type GuardianChoice = 'auto' | 'sh' | 'node' | 'off';
@@ -245,7 +245,7 @@ export class Guardian {
 /** --norc: with a socket for stdin, which Node's pipes are, bash takes itself for a remote shell and runs ~/.bashrc. */
 function launches(choice: GuardianChoice): Launch[] {
   const sh = (file: string, ...before: string[]): Launch[] =>
-    executable(file) ? [{ kind: 'sh', file, args: [...before, '-c', guardianScript, 'leader-run-guardian'] }] : [];
+    isExecutable(file) ? [{ kind: 'sh', file, args: [...before, '-c', guardianScript, 'leader-run-guardian'] }] : [];
   const shells = ['/bin', '/usr/bin', '/usr/local/bin'].flatMap((folder) => [
     ...sh(`${folder}/bash`, '--norc', '-p'),
     ...sh(`${folder}/sh`),
@@ -284,15 +284,6 @@ function tryLaunch({ file, args }: Launch, cookie: string): Promise<GuardianProc
       resolve(process_);
     });
   });
-}
-
-function executable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Rounded down: early is safe. */

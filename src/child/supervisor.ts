@@ -11,7 +11,7 @@ import { newCookie } from './environment.ts';
 import { type GatePlan, planGate } from './gate.ts';
 import { type Guardian, type GuardianChoice, startGuardian } from './guardian.ts';
 import { hold, type Leash, pull } from './leash.ts';
-import { keepDescriptor, markBirths, type Tree } from './sweep.ts';
+import { keepDescriptor, markBirths } from './sweep.ts';
 
 export type Started =
   | { readonly kind: 'started'; readonly child: Child }
@@ -131,7 +131,7 @@ export class Supervisor {
       await this.#guardian.disarm();
       return { kind: 'too-late' };
     }
-    const tree: Tree = { pgid: gate.pid, cookie: `${this.#cookie}=`, before, spare: [this.#guardian.pid ?? 1] };
+    const tree = { pgid: gate.pid, cookie: `${this.#cookie}=`, before };
     const child = new Child(this.#options, gate, this.#guardian, tree, held);
     this.#onStart(child);
     gate.latch.end(lines);

@@ -118,14 +118,16 @@ export function findEverybodyElse(): number[] {
 }
 
 /** The machine now; zeros where it cannot be told make sweeps look at every process. */
-export function markBirths(): Tree['before'] {
+export function markBirths(): Tree['before'] & { readonly tasks: number } {
   try {
+    const [tasks = '', newestPid = ''] = (readText('/proc/loadavg') ?? '').trim().split(/[ /]/).slice(-2);
     return {
       forks: Number(/^processes (\d+)$/m.exec(readText('/proc/stat') ?? '')?.[1] ?? 0),
-      newestPid: Number(readText('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0),
+      newestPid: Number(newestPid),
+      tasks: Number(tasks),
     };
   } catch {
-    return { forks: 0, newestPid: 0 };
+    return { forks: 0, newestPid: 0, tasks: 0 };
   }
 }
 
@@ -153,7 +155,7 @@ function send(target: number, signal: NodeJS.Signals): void {
 function bornSince({ pgid, before }: Tree): number[] {
   const now = markBirths();
   const mayHaveWrapped =
-    before.forks === 0 || now.forks - before.forks >= shortestLap() || now.newestPid < before.newestPid;
+    before.forks === 0 || now.forks - before.forks >= shortestLap(now.tasks) || now.newestPid < before.newestPid;
   const pids = allPids();
   return mayHaveWrapped ? pids : pids.filter((pid) => pid === pgid || pid > before.newestPid);
 }
@@ -162,9 +164,8 @@ function bornSince({ pgid, before }: Tree): number[] {
  * So few forks bring the pids once all the way round: those that are in use are passed over, and so are the first 300
  * (RESERVED_PIDS). Halved, since how many are in use is only known of now.
  */
-function shortestLap(): number {
+function shortestLap(tasks: number): number {
   const pidMax = Number(readText('/proc/sys/kernel/pid_max') ?? 0);
-  const tasks = Number(/\/(\d+) /.exec(readText('/proc/loadavg') ?? '')?.[1] ?? pidMax);
   return (pidMax - 300 - tasks) / 2;
 }
 
