@@ -10,16 +10,15 @@ import { mkdtemp, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect } from 'vitest';
 import { type Candidate, isAlive, short, type Stage, until, untilDead } from '../../helpers/candidate.ts';
 import { startFaultProxy } from '../../helpers/fault-proxy.ts';
 import { childrenOf, missing, notRoot, textOf } from '../../helpers/run-cli.ts';
-import { connect, type ServersClient } from '../../helpers/servers-client.ts';
+import type { ServersClient } from '../../helpers/servers-client.ts';
 import { Uptime } from '../../process/uptime.ts';
-import { expectKept, playRow, type Played, printed, renewedAgain, type Row, startPair, takenOver } from './table.ts';
+import { playAll } from './suite.ts';
+import { type ConditionalRow, expectKept, renewedAgain, startPair, takenOver } from './table.ts';
 
-const servers = inject('servers');
-const table: Played[] = [];
 const closing: (() => void | Promise<void>)[] = [];
 const timings = ['--lease-duration', '15s', '--retry-period', '400ms'];
 const guardianText = /leader-run-guardian|guardian-node/;
@@ -125,7 +124,7 @@ async function spawnFails(stage: Stage, through: readonly string[], take: (bob: 
   return { recoverMs: startedAt - at, note: '125 with the cause; the next one to come found the lock free' };
 }
 
-const rows: readonly (Row & { readonly needs?: () => string | undefined })[] = [
+const rows: readonly ConditionalRow[] = [
   {
     row: '5', fault: 'guardian killed', expected: 'same command, another guardian that does its duty',
     play: async (stage) => {
@@ -293,21 +292,4 @@ const rows: readonly (Row & { readonly needs?: () => string | undefined })[] = [
   },
 ];
 
-describe.skipIf(servers === null).concurrent('the fault matrix, the machine', () => {
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(async () => {
-    for (const close of closing) await close();
-    client.disconnect();
-    console.log(printed(table));
-  });
-
-  test.for(rows)('row $row: $fault: $expected', async ({ needs, ...row }, { skip }) => {
-    const lacking = needs?.();
-    skip(lacking !== undefined, lacking);
-    const played = await playRow(client, row);
-    expect(played.worstOverlapMs).toBe(0);
-    table.push(played);
-  });
-});
+playAll('the fault matrix, the machine', rows, closing, (connected) => (client = connected));

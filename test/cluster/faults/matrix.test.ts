@@ -8,26 +8,23 @@
 // namespace, which the servers on loopback could not be reached from.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { isAlive, short, type Stage, until, untilDead } from '../../helpers/candidate.ts';
 import { type FaultProxy, startFaultProxy } from '../../helpers/fault-proxy.ts';
 import { stateOf } from '../../helpers/run-cli.ts';
-import { connect, type ServersClient } from '../../helpers/servers-client.ts';
+import type { ServersClient } from '../../helpers/servers-client.ts';
 import { type Answered, type Exchange, type Meddler, startMeddler } from './meddler.ts';
+import { frame } from './suite.ts';
 import {
   crashBoundMs,
   expectKept,
-  type Played,
   playRow,
-  printed,
   renewedAgain,
   type Row,
   startPair,
   takenOver,
 } from './table.ts';
 
-const servers = inject('servers');
-const table: Played[] = [];
 const closing: (() => void | Promise<void>)[] = [];
 let client: ServersClient;
 
@@ -519,16 +516,7 @@ const rows: readonly Row[] = [
   })),
 ];
 
-describe.skipIf(servers === null).concurrent('the fault matrix', () => {
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(async () => {
-    for (const close of closing) await close();
-    client.disconnect();
-    console.log(printed(table));
-  });
-
+frame('the fault matrix', closing, (connected) => (client = connected), (table) => {
   test.for(rows)('row $row: $fault: $expected', async (row, { skip }) => {
     if (row.row.startsWith('32') || row.row.startsWith('33')) skip(fakeTime() === undefined, 'libfaketime is not installed');
     table.push(await playRow(client, row));

@@ -22,6 +22,11 @@ export interface Row {
   readonly options?: StageOptions;
 }
 
+export interface ConditionalRow extends Row {
+  /** What this machine lacks for it, if anything. */
+  readonly needs?: () => string | undefined;
+}
+
 export interface Played {
   readonly row: string;
   readonly fault: string;

@@ -6,17 +6,16 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect } from 'vitest';
 import { type Stage, until } from '../../helpers/candidate.ts';
 import { startFaultProxy } from '../../helpers/fault-proxy.ts';
 import { missing, notRoot } from '../../helpers/run-cli.ts';
-import { connect, type ServersClient } from '../../helpers/servers-client.ts';
+import type { ServersClient } from '../../helpers/servers-client.ts';
 import { makeCertificates, type Pair } from '../../locks/certificates.ts';
 import { type Meddler, startMeddler } from './meddler.ts';
-import { expectKept, playRow, type Played, printed, renewedAgain, type Row, startPair, takenOver } from './table.ts';
+import { playAll } from './suite.ts';
+import { type ConditionalRow, expectKept, renewedAgain, startPair, takenOver } from './table.ts';
 
-const servers = inject('servers');
-const table: Played[] = [];
 const closing: (() => void | Promise<void>)[] = [];
 const timings = ['--lease-duration', '15s', '--retry-period', '400ms'];
 let client: ServersClient;
@@ -56,7 +55,7 @@ async function trusting(stage: Stage): Promise<{ meddler: Meddler; kubeconfig: s
   return { meddler, kubeconfig, trust: (ca) => { writeFileSync(file, ca); } };
 }
 
-const rows: readonly (Row & { readonly needs?: () => string | undefined })[] = [
+const rows: readonly ConditionalRow[] = [
   {
     row: '35e', fault: "the server's name is not known for a while", expected: 'same command',
     needs: () => missing('unshare') ?? notRoot(),
@@ -155,24 +154,7 @@ const rows: readonly (Row & { readonly needs?: () => string | undefined })[] = [
   },
 ];
 
-describe.skipIf(servers === null).concurrent('the fault matrix, trust', () => {
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(async () => {
-    for (const close of closing) await close();
-    client.disconnect();
-    console.log(printed(table));
-  });
-
-  test.for(rows)('row $row: $fault: $expected', async ({ needs, ...row }, { skip }) => {
-    const lacking = needs?.();
-    skip(lacking !== undefined, lacking);
-    const played = await playRow(client, row);
-    expect(played.worstOverlapMs).toBe(0);
-    table.push(played);
-  });
-});
+playAll('the fault matrix, trust', rows, closing, (connected) => (client = connected));
 
 /** Its own authority, valid until yesterday. */
 function expired(folder: string): Pair {

@@ -1,0 +1,53 @@
+// The frame of a file of the fault matrix: servers or none, one client for all rows, what is closed at the end, and the
+// table that is printed then. Decides nothing about a row.
+// To check: a row that was skipped is not in the table; whatever was opened for a row is closed, also when it failed.
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { connect, type ServersClient } from '../../helpers/servers-client.ts';
+import { type ConditionalRow, type Played, playRow, printed } from './table.ts';
+
+export type Closing = (() => void | Promise<void>)[];
+
+/** `body` has the tests, which give what was played to the table. */
+export function frame(
+  title: string,
+  closing: Closing,
+  connected: (client: ServersClient) => void,
+  body: (table: Played[]) => void,
+): void {
+  const servers = inject('servers');
+  const table: Played[] = [];
+  let client: ServersClient;
+  describe.skipIf(servers === null).concurrent(title, () => {
+    beforeAll(() => {
+      if (servers === null) return;
+      client = connect(servers);
+      connected(client);
+    });
+    afterAll(async () => {
+      for (const close of closing) await close();
+      client.disconnect();
+      console.log(printed(table));
+    });
+    body(table);
+  });
+}
+
+/** Rows within the assumptions: in none of them may two commands live at once. */
+export function playAll(
+  title: string,
+  rows: readonly ConditionalRow[],
+  closing: Closing,
+  connected: (client: ServersClient) => void,
+): void {
+  let client: ServersClient;
+  const know = (connectedNow: ServersClient): void => connected((client = connectedNow));
+  frame(title, closing, know, (table) => {
+    test.for(rows)('row $row: $fault: $expected', async ({ needs, ...row }, { skip }) => {
+      const lacking = needs?.();
+      skip(lacking !== undefined, lacking);
+      const played = await playRow(client, row);
+      expect(played.worstOverlapMs).toBe(0);
+      table.push(played);
+    });
+  });
+}
