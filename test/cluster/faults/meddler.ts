@@ -3,15 +3,10 @@
 // What it does not know: elections; a test says what happens to which request.
 // To check: a request is forwarded word for word, at most as often as the test says; close() leaves no socket.
 import { once } from 'node:events';
-import {
-  createSecureServer,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type ServerHttp2Session,
-} from 'node:http2';
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { ServersClient } from '../../helpers/servers-client.ts';
 import { makeCertificates, type Pair } from '../../locks/certificates.ts';
 
@@ -57,16 +52,17 @@ const certificates = makeCertificates();
 
 export async function startMeddler(client: ServersClient): Promise<Meddler> {
   const agent = new Agent({ ca: client.caPem, keepAlive: true });
-  const sessions = new Set<ServerHttp2Session>();
+  // Those in their handshake too, which are no sessions yet: each keeps the certificate of when it was accepted.
+  const connections = new Set<Socket>();
   const seen: Pick<Exchange, 'kind' | 'method' | 'at'>[] = [];
   let handle: (exchange: Exchange) => void | Promise<void> = (exchange) => exchange.pass();
 
   const server = createSecureServer(certificates.server);
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.on('error', () => undefined);
-    session.once('close', () => sessions.delete(session));
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
   });
+  server.on('session', (session) => session.on('error', () => undefined));
   server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
     // A client that has gone away is an ordinary thing here.
     for (const each of [request, response, request.stream]) each.on('error', () => undefined);
@@ -75,8 +71,6 @@ export async function startMeddler(client: ServersClient): Promise<Meddler> {
 
   async function receive(request: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
     let body = '';
-    request.setEncoding('utf8');
-    for await (const chunk of request) body += String(chunk);
     const { method, url } = request;
     const exchange: Exchange = {
       kind: kindOf(method, url),
@@ -122,11 +116,15 @@ export async function startMeddler(client: ServersClient): Promise<Meddler> {
       },
       waits: () => !response.stream.destroyed,
     };
+    // Before its body: what comes later than a call of present() is of a later connection.
     seen.push(exchange);
-    // The server or the client has gone away in the middle of it, which the client then sees for itself.
-    await Promise.resolve(handle(exchange)).catch(() => {
+    try {
+      for await (const chunk of request.setEncoding('utf8')) body += String(chunk);
+      await handle(exchange);
+    } catch {
+      // The server or the client has gone away in the middle of it, which the client then sees for itself.
       exchange.cut();
-    });
+    }
   }
 
   async function ask(request: Http2ServerRequest, body: string): Promise<IncomingMessage> {
@@ -144,6 +142,10 @@ export async function startMeddler(client: ServersClient): Promise<Meddler> {
     });
   }
 
+  function endConnections(): void {
+    for (const socket of connections) socket.destroy();
+  }
+
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -158,10 +160,10 @@ export async function startMeddler(client: ServersClient): Promise<Meddler> {
     },
     present(pair) {
       server.setSecureContext(pair);
-      for (const session of sessions) session.destroy();
+      endConnections();
     },
     async close() {
-      for (const session of sessions) session.destroy();
+      endConnections();
       agent.destroy();
       server.close();
       await once(server, 'close');
