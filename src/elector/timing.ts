@@ -80,7 +80,7 @@ export function timingFaults(given: GivenTiming): TimingFault[] {
   if (leaseDurationMs < 1000 || leaseDurationMs % 1000 !== 0) {
     fault(
       'leaseDurationMs',
-      `the lease duration must be whole seconds, at least 1s, since the record holds whole seconds; got ${seconds(leaseDurationMs)}`,
+      `the lease duration must be whole seconds and more than 0s, since the record holds whole seconds; got ${seconds(leaseDurationMs)}`,
     );
   } else if (leaseDurationMs / 1000 > 2 ** 31 - 1) {
     fault('leaseDurationMs', `the lease duration must fit 32 bits of seconds; got ${seconds(leaseDurationMs)}`);

@@ -79,9 +79,11 @@ export function tellTaking(turn: Turn): void {
   const leader = holderOf(observation.sighting);
   const held = observation.own ? 'own' : leader === '' ? 'released' : 'expired';
   const from = observation.sighting.kind === 'absent' ? 'absent' : invites(observation.sighting) ? 'invited' : held;
-  // A new object is taken again and again until it is old enough.
-  if (from === 'own' && turn.s.told === 'own') return;
-  if (from === 'own') set(turn, { told: 'own' });
+  // A new object is taken again and again until it is old enough, a missing one made until its namespace is there.
+  if (from === 'own' || from === 'absent') {
+    if (turn.s.told === from) return;
+    set(turn, { told: from });
+  }
   report(turn, { kind: 'taking', from, leader });
 }
 

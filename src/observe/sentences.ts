@@ -169,13 +169,12 @@ const signalReasons: Record<Extract<Event, { kind: 'signalled' }>['why'], string
 
 function lostSentence({ reason, holder, sinceRenewalMs }: Extract<Event, { kind: 'lost' }>): string {
   const renewed = `the last renewal was ${span(sinceRenewalMs)} ago`;
-  const action = reason === 'deadline' ? 'stopping the command' : 'killing the command';
   const whys = {
     deadline: renewed,
     taken: `${holder === '' ? 'somebody emptied the record' : `${name(holder)} holds the lock`}; ${renewed}`,
     recreated: `the lock was deleted and made again by ${name(holder)}; ${renewed}`,
   } satisfies Record<typeof reason, string>;
-  return `lost leadership: ${whys[reason]}; ${action}`;
+  return `lost leadership: ${whys[reason]}`;
 }
 
 /** Of a Trouble: a sentence with the server's own words in it is longer than `printable` allows for one. */

@@ -40,6 +40,17 @@ describe('a candidate', () => {
     },
   );
 
+  test('row 14: says once that it makes the lock, however often that is refused', () => {
+    const rig = new Rig(new MemoryLock()).campaign().answer();
+    for (let i = 0; i < 10 && !rig.outcome; i += 1) {
+      while (!rig.asked) rig.later(20).feed({ kind: 'tick' });
+      if (rig.request.kind === 'write') rig.fail('no-namespace');
+      else rig.answer();
+    }
+    expect(rig.calls.filter((call) => call === 'create').length).toBeGreaterThan(2);
+    expect(rig.reports.filter(({ kind }) => kind === 'taking')).toHaveLength(1);
+  });
+
   test('row 14: waits for ever for a server that is not there', () => {
     const rig = new Rig(new MemoryLock()).campaign();
     for (let i = 0; i < 100; i += 1) {

@@ -26,8 +26,8 @@ describe('unset durations', () => {
 
 describe('row 43: durations that are not safe together are refused', () => {
   test.each<[string, Partial<Timing>, string]>([
-    ['a fraction of a second', { leaseDurationMs: 1_500 }, 'whole seconds, at least 1s, since the record holds'],
-    ['no lease', { leaseDurationMs: 0 }, 'at least 1s'],
+    ['a fraction of a second', { leaseDurationMs: 1_500 }, 'whole seconds and more than 0s, since the record holds'],
+    ['no lease', { leaseDurationMs: 0 }, 'more than 0s'],
     ['a lease beyond 32 bits', { leaseDurationMs: 2 ** 31 * 1000 }, 'must fit 32 bits'],
     ['no retry period', { retryPeriodMs: 0 }, 'the retry period must be more than 0'],
     ['no renew deadline', { renewDeadlineMs: 0 }, 'the renew deadline must be more than 0'],

@@ -43,10 +43,10 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
   ],
   recovered: [['info', 'the lock answers again, after 3.1 s', { afterMs: 3141 }]],
   lost: [
-    ['warn', 'lost leadership: the last renewal was 10 s ago; stopping the command', { reason: 'deadline', holder: 'alice', sinceRenewalMs: 10_003 }],
-    ['warn', 'lost leadership: bob holds the lock; the last renewal was 1.2 s ago; killing the command', { reason: 'taken', holder: 'bob', sinceRenewalMs: 1200 }],
-    ['warn', 'lost leadership: somebody emptied the record; the last renewal was 0 ms ago; killing the command', { reason: 'taken', holder: '', sinceRenewalMs: 0 }],
-    ['warn', 'lost leadership: the lock was deleted and made again by bob; the last renewal was 1 s ago; killing the command', { reason: 'recreated', holder: 'bob', sinceRenewalMs: 1000 }],
+    ['warn', 'lost leadership: the last renewal was 10 s ago', { reason: 'deadline', holder: 'alice', sinceRenewalMs: 10_003 }],
+    ['warn', 'lost leadership: bob holds the lock; the last renewal was 1.2 s ago', { reason: 'taken', holder: 'bob', sinceRenewalMs: 1200 }],
+    ['warn', 'lost leadership: somebody emptied the record; the last renewal was 0 ms ago', { reason: 'taken', holder: '', sinceRenewalMs: 0 }],
+    ['warn', 'lost leadership: the lock was deleted and made again by bob; the last renewal was 1 s ago', { reason: 'recreated', holder: 'bob', sinceRenewalMs: 1000 }],
   ],
   deposed: [['info', 'the API server prefers another leader: stopping the command, then releasing the lock', {}]],
   vanished: [
