@@ -45,7 +45,7 @@ const firstPauseMs = 250;
 const rememberedWrites = 15;
 /** Candidates that all wait for one lease's end take the lock over this time. */
 const expirySpreadMs = 5;
-/** A herd that was measured so many leases ago may have gone, or have been a slow network. */
+/** A herd that was not met for so many leases may have gone, or have been a slow network. */
 const crowdLeases = 4;
 /** A conflict that is answered so soon was a race among few. */
 const quickConflictMs = 25;
@@ -408,6 +408,9 @@ function seeOther(turn: Turn, sighting: Exclude<Sighting, { kind: 'absent' }>): 
   const spreadMs = dice(turn) * Math.max(held ? expirySpreadMs : 0, crowdMs(turn));
   const seen = observe(observation, sighting, turn.now, spreadMs, settings.rules);
   set(turn, { observation: { ...seen, own: false }, mustRead: false });
+  const beaten = observation !== undefined && held && holderOf(observation.sighting) !== holderOf(sighting);
+  // The herd is still there, and its spreading has cost nothing: somebody was quicker.
+  if (beaten && crowdMs(turn) > 0) rememberCrowd(turn, crowdMs(turn));
   const reason = stored && stored.version.object !== sighting.version.object ? 'recreated' : 'taken';
   if (term) lose(turn, reason);
   // The work of a lost term is still ending: whoever took the lock early leaves it no grace.
@@ -526,24 +529,26 @@ function conflicted(turn: Turn, { kind, base, sentAt }: PendingWrite): void {
   const told = base && known && settings.compare(known, base) === 'newer';
   set(turn, { mustRead: !told });
   if (term || (kind !== 'take' && kind !== 'create')) return;
-  // A server that takes long to say no is busy saying it to many: the time is a measure of the herd, and becomes the
-  // window over which this candidate spreads its next attempts. Where few race, it is nothing.
+  // A server that takes long to say no is busy saying it to many: the time is a measure of the herd, and twice as much
+  // the window over which this candidate spreads its next attempts. Where few race, it is nothing.
   const tookMs = Math.max(0, possiblyElapsed(turn.now, sentAt) - quickConflictMs);
   // Time for a watch to say who won, before it is asked for.
   const backOffMs = lostRaces === 0 ? 0 : Math.min(firstPauseMs * 2 ** lostRaces, retryPeriodMs);
   const pauseMs = Math.max(watching ? quickConflictMs : 0, dice(turn) * backOffMs);
+  rememberCrowd(turn, Math.min(Math.max(2 * tookMs, crowdMs(turn)), leaseDurationMs / 2));
   set(turn, {
-    crowd: {
-      ms: Math.min(Math.max(tookMs, crowdMs(turn)), leaseDurationMs / 2),
-      until: later(turn.now, crowdLeases * leaseDurationMs),
-    },
     lostRaces: Math.min(lostRaces + 1, 16),
     takePause: later(turn.now, pauseMs),
   });
   report(turn, { kind: 'race-lost' });
 }
 
-/** Over how long to spread an attempt now, as the last lost race measured the herd; nothing once that is long ago. */
+function rememberCrowd(turn: Turn, ms: number): void {
+  const { leaseDurationMs } = turn.s.settings.timing;
+  set(turn, { crowd: { ms, until: later(turn.now, crowdLeases * leaseDurationMs) } });
+}
+
+/** Over how long to spread an attempt now, as lost races measured the herd; nothing once it was not met for long. */
 function crowdMs({ s, now }: Turn): number {
   return s.crowd && !possiblyPast(now, s.crowd.until) ? s.crowd.ms : 0;
 }

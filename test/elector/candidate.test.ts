@@ -172,9 +172,44 @@ describe('a candidate', () => {
     });
     for (const round of [0, 1, 2]) {
       const longest = Math.max(...delays.map((each) => each[round] ?? 0));
-      expect(longest).toBeGreaterThan(600);
-      expect(longest).toBeLessThanOrEqual(800);
+      expect(longest).toBeGreaterThan(1200);
+      expect(longest).toBeLessThanOrEqual(1600);
     }
+  });
+
+  test('row 42: remembers a herd for as long as it is met, even by others being quicker', () => {
+    const lock = new MemoryLock();
+    lock.put(held('bob'), bob(1));
+    const rig = new Rig(lock).campaign().answer();
+    rig.answer();
+    rig.feed({ kind: 'watch-up' });
+    const isReleased = (): void => {
+      lock.put({ holderIdentity: '' });
+      rig.watch();
+    };
+    const isRenewedFor = (ms: number): void => {
+      for (const end = rig.now.mono + ms; rig.now.mono < end; ) {
+        rig.run(2000);
+        lock.put({ renewTime: String(rig.now.mono) });
+        rig.watch();
+      }
+      expect(rig.grant).toBeUndefined();
+      rig.calls.length = 0;
+    };
+    isReleased();
+    lock.put(held('carol'));
+    rig.later(1025).answer().watch();
+    // Each within four leases of the one before.
+    for (const quicker of ['dave', 'erin', 'frank', 'grace']) {
+      isRenewedFor(40_000);
+      isReleased();
+      lock.put(held(quicker));
+      rig.watch();
+      expect(rig.calls).toEqual([]);
+    }
+    isRenewedFor(62_000);
+    isReleased();
+    expect(rig.calls).toEqual(['take']);
   });
 
   test('row 42: with a watch asks nothing while the holder renews', () => {
