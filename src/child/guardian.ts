@@ -164,21 +164,24 @@ export class Guardian {
   async #ask(line: () => string | undefined): Promise<boolean> {
     for (let asked = 0; asked < mostAsked; asked += 1) {
       if (this.#replacing) await this.#replacing;
-      const [guardian, text] = [this.#process, line()];
-      if (text === undefined) return true;
+      const guardian = this.#process;
+      if (line() === undefined) return true;
       if (!guardian) return false;
-      if (await this.#isHeard(text)) return true;
+      if (await this.#isHeard(line)) return true;
       // One that has ended has either done its duty or been replaced.
       if (this.#process === guardian) await this.#replace('it did not answer');
     }
     return false;
   }
 
-  /** With a number in place of `#`, by which the answer is known. */
-  async #isHeard(text: string): Promise<boolean> {
+  /** With a number in place of `#`, by which the answer is known. What is sent again is what holds by then. */
+  async #isHeard(line: () => string | undefined): Promise<boolean> {
     const { clock } = this.#options;
     const number = (this.#sent += 1);
-    const line = text.replace('#', String(number));
+    const send = (): void => {
+      const text = line();
+      if (text !== undefined) this.#write(text.replace('#', String(number)));
+    };
     const undo: (() => void)[] = [];
     const answered = new Promise<true>((resolve) => {
       this.#waiting.set(number, () => {
@@ -186,11 +189,7 @@ export class Guardian {
       });
     });
     const silent = new Promise<false>((resolve) => {
-      undo.push(
-        clock.after(resendMs, () => {
-          this.#write(line);
-        }),
-      );
+      undo.push(clock.after(resendMs, send));
       undo.push(
         clock.after(answerMs, () => {
           // What it has answered while leader-run was stopped is read first.
@@ -200,7 +199,7 @@ export class Guardian {
         }),
       );
     });
-    this.#write(line);
+    send();
     const heard = await Promise.race([answered, silent]);
     for (const cancel of undo) cancel();
     this.#waiting.delete(number);

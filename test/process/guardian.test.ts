@@ -9,7 +9,7 @@ import { describe, vi } from 'vitest';
 import { newCookie } from '../../src/child/environment.ts';
 import { startGuardian } from '../../src/child/guardian.ts';
 import { guardianScript } from '../../src/child/guardian-script.ts';
-import { later, systemClock } from '../../src/clock.ts';
+import { type Clock, later, systemClock } from '../../src/clock.ts';
 import {
   type Arena,
   descendantsOf,
@@ -250,6 +250,42 @@ describe.concurrent('leader-run has', () => {
         await next.end();
       }
       await guardian.quit();
+      expect(failed).not.toHaveBeenCalled();
+    });
+
+    test('that was slow to answer keeps the latest deadline, though an earlier one is sent to it again', async ({
+      arena,
+      expect,
+      skip,
+    }) => {
+      const lacking = missing('setsid');
+      if (lacking !== undefined) return skip(lacking);
+      const resends: (() => void)[] = [];
+      const clock: Clock = {
+        ...systemClock(),
+        after: (_ms, wake) => {
+          resends.push(wake);
+          return () => undefined;
+        },
+      };
+      const cookie = newCookie();
+      const failed = vi.fn();
+      const guardian = await startGuardian({ choice: 'sh', cookie, clock, report: () => undefined, onFailure: failed });
+      const victim = arena.spawn(['setsid', 'sleep', '1000']);
+      await arena.until(() => fieldsOf(victim.pid)[2] === String(victim.pid), 'a group of its own');
+      guardian.watch(victim.pid);
+      process.kill(guardian.pid ?? 0, 'SIGSTOP');
+      const early = later(clock.now(), 2000);
+      const armed = [guardian.arm(early), guardian.arm(later(early, 60_000))];
+      resends[0]?.();
+      process.kill(guardian.pid ?? 0, 'SIGCONT');
+      expect(await Promise.all(armed)).toEqual([true, true]);
+      await arena.until(() => clock.now().boot > early.boot + 500, 'the earlier deadline to be over');
+      expect(isAlive(victim.pid)).toBe(true);
+      await guardian.disarm();
+      await guardian.quit();
+      victim.kill('SIGKILL');
+      await victim.end();
       expect(failed).not.toHaveBeenCalled();
     });
 
