@@ -13,7 +13,7 @@ import { levelOf, sentence } from '../src/observe/sentences.ts';
 const root = path.join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const readme = read('README.md');
-const { version } = JSON.parse(read('package.json')) as { version: string };
+const { version, files } = JSON.parse(read('package.json')) as { version: string; files: string[] };
 
 /** The fenced blocks of README in one language. */
 const blocks = (language: string): string[] =>
@@ -21,11 +21,16 @@ const blocks = (language: string): string[] =>
 
 const documents = ['README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/proof.md'];
 
+/** The files that a document links to, from the root. */
+const linked = (file: string): string[] =>
+  [...read(file).matchAll(/\]\(([^)#]+)\)/g)]
+    .map(([, link = '']) => link)
+    .filter((link) => !link.startsWith('https://'))
+    .map((link) => path.join(path.dirname(file), link));
+
 describe.each(documents)('%s', (file) => {
   test('links to files that exist', () => {
-    const links = [...read(file).matchAll(/\]\(([^)#]+)\)/g)].map(([, link = '']) => link);
-    const folder = path.join(root, path.dirname(file));
-    expect(links.filter((link) => !link.startsWith('https://') && !existsSync(path.join(folder, link)))).toEqual([]);
+    expect(linked(file).filter((each) => !existsSync(path.join(root, each)))).toEqual([]);
   });
 
   test('keeps to 120 columns outside of tables and samples', () => {
@@ -39,6 +44,12 @@ describe('README', () => {
     const command = 'npm ci && npm test';
     expect(blocks('sh')).toContain(`${command}\n`);
     expect(read('.ci/run')).toContain(`(${command})`);
+  });
+
+  test('links to nothing that the package lacks', () => {
+    // npm adds these by itself.
+    const packed = ['README.md', 'LICENSE', 'package.json', ...files];
+    expect(linked('README.md').filter((each) => !packed.includes(each.split('/')[0] ?? ''))).toEqual([]);
   });
 
   test('installs the version that this is', () => {
