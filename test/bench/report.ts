@@ -290,7 +290,8 @@ ${markdown(targetCells(results))}
 ## Where the time goes
 
 Of a start and of memory, [launch.md](launch.md) has the whole account. The rest from stamps in both processes (Node
-20.20, 2026-11-25, nothing else on the machine, medians of 20), in milliseconds:
+20.20, 2026-11-25, nothing else on the machine, medians of 20), in milliseconds of an hour when the machine was quicker
+than in most (all contenders differ by a quarter from hour to hour):
 
 - **Hand-over**, 16.7 in all: the command's end to Node's \`exit\` event 0.9; a look for what it left behind 0.9;
   release decided and written 1.3; server and watch 4.0; event read, decided, taking PUT written 1.3; server's answer
