@@ -410,7 +410,7 @@ function seeOther(turn: Turn, sighting: Exclude<Sighting, { kind: 'absent' }>): 
   set(turn, { observation: { ...seen, own: false }, mustRead: false });
   const beaten = observation !== undefined && held && holderOf(observation.sighting) !== holderOf(sighting);
   // The herd is still there, and its spreading has cost nothing: somebody was quicker.
-  if (beaten && crowdMs(turn) > 0) rememberCrowd(turn, crowdMs(turn));
+  if (beaten) meetCrowd(turn, 0);
   const reason = stored && stored.version.object !== sighting.version.object ? 'recreated' : 'taken';
   if (term) lose(turn, reason);
   // The work of a lost term is still ending: whoever took the lock early leaves it no grace.
@@ -524,7 +524,7 @@ function lose(turn: Turn, reason: LossReason): void {
 /** Someone else was quicker, or only a label changed: the next look tells, unless a watch has told already. */
 function conflicted(turn: Turn, { kind, base, sentAt }: PendingWrite): void {
   const { lostRaces, settings, observation, term, watching } = turn.s;
-  const { leaseDurationMs, retryPeriodMs } = settings.timing;
+  const { retryPeriodMs } = settings.timing;
   const known = observation && versionOf(observation.sighting);
   const told = base && known && settings.compare(known, base) === 'newer';
   set(turn, { mustRead: !told });
@@ -535,7 +535,7 @@ function conflicted(turn: Turn, { kind, base, sentAt }: PendingWrite): void {
   // Time for a watch to say who won, before it is asked for.
   const backOffMs = lostRaces === 0 ? 0 : Math.min(firstPauseMs * 2 ** lostRaces, retryPeriodMs);
   const pauseMs = Math.max(watching ? quickConflictMs : 0, dice(turn) * backOffMs);
-  rememberCrowd(turn, Math.min(Math.max(2 * tookMs, crowdMs(turn)), leaseDurationMs / 2));
+  meetCrowd(turn, 2 * tookMs);
   set(turn, {
     lostRaces: Math.min(lostRaces + 1, 16),
     takePause: later(turn.now, pauseMs),
@@ -543,8 +543,10 @@ function conflicted(turn: Turn, { kind, base, sentAt }: PendingWrite): void {
   report(turn, { kind: 'race-lost' });
 }
 
-function rememberCrowd(turn: Turn, ms: number): void {
+/** The largest measure is kept for as long as the herd is met: a smaller one only tells who was lucky. */
+function meetCrowd(turn: Turn, measuredMs: number): void {
   const { leaseDurationMs } = turn.s.settings.timing;
+  const ms = Math.min(Math.max(measuredMs, crowdMs(turn)), leaseDurationMs / 2);
   set(turn, { crowd: { ms, until: later(turn.now, crowdLeases * leaseDurationMs) } });
 }
 
