@@ -55,7 +55,7 @@ export class Guardian {
   #sent = 0;
   #waiting = new Map<number, () => void>();
   #replacing: Promise<void> | undefined;
-  #disarmed: Promise<void> | undefined;
+  #disarmed: Promise<unknown> | undefined;
   #quitting = false;
 
   constructor(options: GuardianOptions) {
@@ -94,7 +94,7 @@ export class Guardian {
     this.#pgid = undefined;
     this.#deadline = undefined;
     // One that is gone watches nobody.
-    this.#disarmed = this.#ask(() => 'X #').then(() => undefined);
+    this.#disarmed = this.#ask(() => 'X #');
     await this.#disarmed;
   }
 

@@ -117,18 +117,14 @@ export class Supervisor {
     const before = markBirths();
     const isArmed = await armed;
     if (gate.gone || !isArmed) {
-      gate.latch.end();
-      await gate.exited;
-      await this.#guardian.disarm();
+      await this.#giveUp(gate);
       const why = isArmed ? 'the process that was to become it was killed' : 'there is no guardian for it';
       throw new Error(`cannot start ${command}: ${why}`);
     }
     // As it is now: it may have been extended while the gate and the guardian got ready.
     const held = hold(leash());
     if (isOver() || pull(held, clock.now()) !== 'none') {
-      gate.latch.end();
-      await gate.exited;
-      await this.#guardian.disarm();
+      await this.#giveUp(gate);
       return { kind: 'too-late' };
     }
     const tree = { pgid: gate.pid, cookie: `${this.#cookie}=`, before };
@@ -137,6 +133,13 @@ export class Supervisor {
     gate.latch.end(lines);
     report({ kind: 'command-started', pid: gate.pid, command });
     return { kind: 'started', child };
+  }
+
+  /** What was to become the command ends behind its gate, and the guardian lets go of it. */
+  async #giveUp(gate: Gated): Promise<void> {
+    gate.latch.end();
+    await gate.exited;
+    await this.#guardian.disarm();
   }
 
   /** Nothing is left running: the gate closes unopened, the guardian goes home. */
