@@ -18,7 +18,6 @@ import { frame } from './suite.ts';
 import {
   crashBoundMs,
   expectKept,
-  playRow,
   renewedAgain,
   type Row,
   startPair,
@@ -516,10 +515,10 @@ const rows: readonly Row[] = [
   })),
 ];
 
-frame('the fault matrix', closing, (connected) => (client = connected), (table) => {
+frame('the fault matrix', closing, (connected) => (client = connected), (play) => {
   test.for(rows)('row $row: $fault: $expected', async (row, { skip }) => {
     if (row.row.startsWith('32') || row.row.startsWith('33')) skip(fakeTime() === undefined, 'libfaketime is not installed');
-    table.push(await playRow(client, row));
+    await play(row);
   });
 });
 
