@@ -1,6 +1,6 @@
 // Which processes belong to a command: its group, its session, whoever carries its cookie in the environment, and the
-// descendants of all these. Decides from /proc who is still alive; kills only the pids that it is given. Knows no
-// leash.
+// descendants of all these. Decides from /proc who is still alive, and whether that /proc can tell; kills only the pids
+// that it is given or, as PID 1, everybody else. Knows no leash.
 // Invariants: "empty" means that no member is in another state than Z (zombie) or X (dead): where PID 1 does not reap,
 // kill(-pgid, 0) succeeds for ever; never pid 1, ourselves or the guardian.
 
