@@ -278,7 +278,7 @@ function tryLaunch({ file, args }: Launch, cookie: string): Promise<GuardianProc
     });
     // Where no descriptor is left (EMFILE), Node gives a process without streams, and its error a tick later.
     const { stdin, stdout } = process_ as { stdin?: Writable; stdout?: Readable };
-    stdin?.on('error', () => undefined);
+    for (const stream of [stdin, stdout]) stream?.on('error', () => undefined);
     stdout?.once('data', () => {
       resolve(process_);
     });

@@ -11,6 +11,7 @@ import type { Readable } from 'node:stream';
 import type { Dialed } from './dial.ts';
 import { NotHandled } from './failure.ts';
 import { http1Connection } from './http1.ts';
+import { assertOpen } from './proxy.ts';
 
 export interface Outgoing {
   readonly method: string;
@@ -54,6 +55,7 @@ export async function connectionOver(
   redial: (signal: AbortSignal) => Promise<Dialed>,
   ping: PingTimes = { everyMs: pingEveryMs, withinMs: pongWithinMs },
 ): Promise<Connection> {
+  assertOpen(socket);
   return protocol === 'h2' ? await http2Connection(socket, server, ping) : http1Connection(socket, server, redial);
 }
 

@@ -87,6 +87,8 @@ export function sameIdentity(a: Credentials, b: Credentials): boolean {
 
 /** Stops waiting when aborted; what is waited for may go on and is ignored. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  // It may fail when nobody waits any more, or before anybody has begun to.
+  work.catch(() => undefined);
   signal.throwIfAborted();
   let give: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {

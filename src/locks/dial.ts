@@ -14,8 +14,8 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { type Credentials, CredentialsError, errorCode } from './credentials.ts';
-import type { KubeTarget } from './kube.ts';
-import { bareHost, connectTcp, portOf, proxyFor, tunnel } from './proxy.ts';
+import type { KubeTarget, Trust } from './kube.ts';
+import { assertOpen, bareHost, connectTcp, heard, portOf, proxyFor, tunnel } from './proxy.ts';
 
 export interface Dialed {
   readonly socket: Socket;
@@ -33,20 +33,9 @@ export async function dial(
   const proxy = proxyFor(server, target.proxy, env);
   const connecting = proxy === undefined ? connectTcp(host, port, signal) : tunnel(proxy, host, port, signal);
   if (server.protocol === 'http:') return { socket: await connecting, protocol: 'http/1.1' };
-  let secureContext: SecureContext;
-  try {
-    // The first context costs Node 17 ms (it parses its own roots even when a CA is given), so it is made while the
-    // TCP connection is under way.
-    secureContext = contextOf(await trust.ca(), credentials);
-  } catch (error) {
-    connecting.then(
-      (socket) => socket.destroy(),
-      () => undefined,
-    );
-    throw error;
-  }
+  const [plain, secureContext] = await meanwhile(connecting, makeContext(trust, credentials));
   const socket = await secured(
-    await connecting,
+    plain,
     {
       secureContext,
       ...namesOf(host, trust.serverName),
@@ -56,6 +45,27 @@ export async function dial(
     signal,
   );
   return { socket, protocol: socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1' };
+}
+
+/** Waits for both at once, so that neither can fail unheard; a socket that comes too late to be used is closed. */
+async function meanwhile<Made>(connecting: Promise<Socket>, making: Promise<Made>): Promise<[Socket, Made]> {
+  try {
+    return await Promise.all([connecting, making]);
+  } catch (error) {
+    connecting.then(
+      (socket) => socket.destroy(),
+      () => undefined,
+    );
+    throw error;
+  }
+}
+
+/**
+ * The first context costs Node 17 ms (it parses its own roots even when a CA is given), so it is made while the TCP
+ * connection is under way.
+ */
+async function makeContext(trust: Trust, credentials: Credentials): Promise<SecureContext> {
+  return contextOf(await trust.ca(), credentials);
 }
 
 let last:
@@ -99,8 +109,8 @@ async function secured(plain: Socket, options: ConnectionOptions, signal: AbortS
       reject(signal.reason as Error);
       return;
     }
-    plain.on('error', () => undefined); // The TLS socket over it tells.
-    const socket = connect({ ...options, socket: plain });
+    assertOpen(plain);
+    const socket = heard(connect({ ...options, socket: plain }));
     function abort(): void {
       socket.destroy(signal.reason as Error);
     }

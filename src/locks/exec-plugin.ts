@@ -5,7 +5,7 @@
 // Invariant: a plugin is killed when nobody waits for it any longer, and what it printed is never shown, since it may
 // hold the credential; only its stderr is.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { isatty } from 'node:tty';
 import type { Clock, Instant } from '../clock.ts';
 import { later, possiblyPast } from '../clock.ts';
@@ -79,10 +79,19 @@ async function run(spec: ExecSpec, env: NodeJS.ProcessEnv, terminal: boolean, si
   };
   signal.throwIfAborted();
   return await new Promise((resolve, reject) => {
-    const child = spawn(command, spec.args, {
-      env: { ...env, ...spec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
-      stdio: [interactive ? 'inherit' : 'ignore', 'pipe', interactive ? 'inherit' : 'pipe'],
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(command, spec.args, {
+        env: { ...env, ...spec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
+        stdio: [interactive ? 'inherit' : 'ignore', 'pipe', interactive ? 'inherit' : 'pipe'],
+      });
+    } catch (error) {
+      // Node tells of some errors by an event and throws the others (E2BIG, ENOMEM).
+      reject(notRun(error, spec));
+      return;
+    }
+    // For good: a SIGKILL that another user's plugin refuses (EPERM) is told by an error, too.
+    for (const emitter of [child, child.stdout, child.stderr]) emitter?.on('error', () => undefined);
     const printed = { output: '', complaint: '' };
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       printed.output += text;
@@ -108,8 +117,7 @@ async function run(spec: ExecSpec, env: NodeJS.ProcessEnv, terminal: boolean, si
     signal.addEventListener('abort', abort, { once: true });
     child.once('error', (error) => {
       settle();
-      const hint = spec.installHint === undefined ? '' : `; ${printable(spec.installHint.trim())}`;
-      reject(new CredentialsError(`cannot run ${title(spec)}: ${errorCode(error)}${hint}`));
+      reject(notRun(error, spec));
     });
     child.once('close', (status, killedBy) => {
       settle();
@@ -122,6 +130,11 @@ async function run(spec: ExecSpec, env: NodeJS.ProcessEnv, terminal: boolean, si
         );
     });
   });
+}
+
+function notRun(error: unknown, spec: ExecSpec): CredentialsError {
+  const hint = spec.installHint === undefined ? '' : `; ${printable(spec.installHint.trim())}`;
+  return new CredentialsError(`cannot run ${title(spec)}: ${errorCode(error)}${hint}`);
 }
 
 function parse(output: string, spec: ExecSpec): { credentials: Credentials; expiry: string | undefined } {

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { Connection, Incoming, Outgoing } from './connection.ts';
 import type { Dialed } from './dial.ts';
 import { NotHandled } from './failure.ts';
+import { assertOpen } from './proxy.ts';
 
 export function http1Connection(
   first: Socket,
@@ -21,6 +22,7 @@ export function http1Connection(
     open: async (request, sending, signal) => {
       if (pool.mustDial()) {
         const { socket, protocol } = await redial(signal);
+        assertOpen(socket);
         pool.add(socket);
         if (protocol !== 'http/1.1') {
           // The server has learnt HTTP/2 since: the next request finds a new connection.
@@ -108,7 +110,6 @@ class Pool extends http.Agent {
   add(socket: Socket): void {
     this.#ready.push(socket);
     this.#live.add(socket);
-    socket.on('error', () => undefined);
     socket.once('close', () => {
       this.#live.delete(socket);
       const index = this.#ready.indexOf(socket);

@@ -1,7 +1,8 @@
 // Whether a proxy stands between us and the API server, and the way through it. Decides by the kubeconfig's proxy-url,
 // else by HTTPS_PROXY and NO_PROXY as kubectl does (golang.org/x/net/http/httpproxy). Ends with a plain socket to the
 // server; TLS with the server is dial.ts's, so no proxy ever sees a request.
-// Invariant: an aborted dial leaves no socket open.
+// Invariants: an aborted dial leaves no socket open; every socket has a listener from its making on, since it may fail
+// while its next user is still waiting for something else, and an unheard error ends the process (`heard`).
 
 import { once } from 'node:events';
 import http from 'node:http';
@@ -66,10 +67,21 @@ export function portOf(url: URL): number {
 
 const keepAliveMs = 15_000;
 
+/** Listens to its errors for good; whoever uses it next asks `assertOpen` whether it has failed meanwhile. */
+export function heard<Heard extends Socket>(socket: Heard): Heard {
+  return socket.on('error', () => undefined);
+}
+
+/** Throws what has ended the socket since it was handed out. */
+export function assertOpen(socket: Socket): void {
+  if (socket.errored) throw socket.errored;
+  if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once');
+}
+
 /** A connected socket; with TCP keep-alive, so that a dead peer is noticed even when nothing is sent. */
 export async function connectTcp(host: string, port: number, signal: AbortSignal): Promise<Socket> {
   signal.throwIfAborted();
-  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
+  const socket = heard(connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs }));
   const abort = (): void => void socket.destroy(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });
   try {
@@ -130,8 +142,17 @@ async function throughHttp(proxy: URL, host: string, port: number, signal: Abort
     agent: false,
     signal,
   });
+  // An abort reaches it also when the tunnel stands and nobody waits for it any more.
+  request.on('error', () => undefined);
   request.end();
-  const [response, socket] = (await once(request, 'connect')) as [http.IncomingMessage, Socket];
+  const { response, socket } = await new Promise<{ response: http.IncomingMessage; socket: Socket }>(
+    (resolve, reject) => {
+      request.once('error', reject);
+      request.once('connect', (response, socket: Socket) => {
+        resolve({ response, socket: heard(socket) });
+      });
+    },
+  );
   if (response.statusCode !== 200) {
     socket.destroy();
     throw new Error(`the proxy ${proxy.host} answered ${String(response.statusCode)} to CONNECT`);

@@ -6,11 +6,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { openPod, type Pod } from './pod.ts';
 import type { KubeObject, PolicyRule, ServersClient, User } from './servers-client.ts';
 import { type CommandOptions, openStamps, type Stamps } from './stamps.ts';
 
@@ -114,7 +115,11 @@ export interface LeaseDesk {
 export const leaderRun = fileURLToPath(new URL('../../bin/leader-run.js', import.meta.url));
 export const lockName = 'job';
 
+/** Where a candidate finds its cluster: in a kubeconfig, or as in a pod, in files that kubelet mounts and replaces. */
+export type Shape = 'kubeconfig' | 'pod';
+
 export interface StageOptions {
+  readonly shape?: Shape;
   /** What `worker` may do in the stage's namespace; none: nothing. */
   readonly rules?: readonly PolicyRule[];
   /** Two commands at once are no failure here: another elector is at work, and the test says what it saw. */
@@ -141,11 +146,15 @@ ${stage.report()}`);
   }
 }
 
-async function openStage(client: ServersClient, { rules = [leaseRule] }: StageOptions = {}): Promise<Stage> {
+async function openStage(
+  client: ServersClient,
+  { rules = [leaseRule], shape = 'kubeconfig' }: StageOptions = {},
+): Promise<Stage> {
   const namespace = `stage-${randomUUID().slice(0, 13)}`;
   const folder = await mkdtemp(path.join(tmpdir(), 'leader-run-stage-'));
   const candidates: Process[] = [];
   const orphaning = new Set<string>();
+  const pods: Pod[] = [];
   await client.createNamespace(namespace);
   if (rules.length > 0) await client.allow('worker', namespace, rules);
   const stamps = await openStamps(folder);
@@ -176,9 +185,15 @@ async function openStage(client: ServersClient, { rules = [leaseRule] }: StageOp
     async start(name, options = {}) {
       const { flags = [], timings = shortTimings, lock = `${namespace}/${lockName}`, identity = name, env } = options;
       const { command = stamps.command(name, options), through = [], local } = options;
+      if (shape === 'pod') {
+        const pod = await openPod(path.join(folder, `${name}.pod`), await readFile(await configOf(name, options), 'utf8'));
+        pods.push(pod);
+        const given = ['--lock', lock, '--identity', identity, ...logging, ...timings, ...flags, '--', ...command];
+        const [file, ...words] = [...pod.through, ...through, process.execPath, leaderRun, ...given];
+        return launch(name, identity, [file, ...words], { ...pod.env, ...env });
+      }
       const where = local === undefined ? ['--kubeconfig', await configOf(name, options)] : [`--local=${local}`];
-      const set = ['--lock', lock, ...where, '--identity', identity, '--log-format', 'json', '--log-level', 'debug'];
-      const given = [...set, ...timings, ...flags];
+      const given = ['--lock', lock, ...where, '--identity', identity, ...logging, ...timings, ...flags];
       const [file = '', ...words] = [...through, process.execPath, leaderRun, ...given, '--', ...command];
       return launch(name, identity, [file, ...words], env);
     },
@@ -191,6 +206,7 @@ async function openStage(client: ServersClient, { rules = [leaseRule] }: StageOp
       return launch(name, identity, [binary, ...set, ...timings, ...flags, '--', ...command], env);
     },
     async close() {
+      for (const pod of pods) await pod.close();
       for (const candidate of candidates) candidate.signal('SIGCONT');
       for (const candidate of candidates) candidate.signal('SIGKILL');
       for (const candidate of candidates) await candidate.end();
@@ -233,6 +249,8 @@ function leaseDesk(client: ServersClient, namespace: string): LeaseDesk {
   };
   return desk;
 }
+
+const logging = ['--log-format', 'json', '--log-level', 'debug'] as const;
 
 type Argv = readonly [string, ...string[]];
 

@@ -1,6 +1,7 @@
 // The fault matrix on the real thing (reliability.md, section 4): the built program, a real API server, and something
 // in between that goes wrong. An outside observer decides from the commands' stamps whether two ever lived at once; the
-// table at the end says so for each row. L = 4 s, R = 2 s, r = 0.4 s unless a row says otherwise.
+// table at the end says so for each row, once with kubeconfigs and once in the shape of a pod (CA and token as files
+// that kubelet replaces). L = 4 s, R = 2 s, r = 0.4 s unless a row says otherwise.
 // Rows in other files: 1, 3, 6, 8 promise.test.ts; 5, 7, 34, 38 machine.test.ts; 13 to 16 servers.test.ts; 12, 15 also
 // outage.test.ts; 17, 19, 20, 25 edits.test.ts; 21, 22 (rotation), 23 rights.test.ts; 35 (names and certificates)
 // trust.test.ts; 36 herd.test.ts; 37 test/interop; 39 patience.test.ts; 40 the soak. In test/process besides: 4 and 10
@@ -17,9 +18,10 @@ import { type Answered, type Exchange, type Meddler, startMeddler } from './medd
 import { frame } from './suite.ts';
 import {
   crashBoundMs,
+  type ConditionalRow,
   expectKept,
+  inPod,
   renewedAgain,
-  type Row,
   startPair,
   takenOver,
 } from './table.ts';
@@ -105,7 +107,7 @@ async function trickle(exchange: Exchange): Promise<void> {
   }
 }
 
-const rows: readonly Row[] = [
+const rows: readonly ConditionalRow[] = [
   ...spoilers.map(([row, fault, spoil]) => ({
     row, fault, expected: 'same command',
     play: async (stage: Stage) => ({ recoverMs: await spoilt(stage, spoil) }),
@@ -516,8 +518,10 @@ const rows: readonly Row[] = [
 ];
 
 frame('the fault matrix', closing, (connected) => (client = connected), (play) => {
-  test.for(rows)('row $row: $fault: $expected', async (row, { skip }) => {
+  test.for([...rows, ...rows.map(inPod)])('row $row: $fault: $expected', async ({ needs, ...row }, { skip }) => {
     if (row.row.startsWith('32') || row.row.startsWith('33')) skip(fakeTime() === undefined, 'libfaketime is not installed');
+    const lacking = needs?.();
+    skip(lacking !== undefined, lacking);
     await play(row);
   });
 });

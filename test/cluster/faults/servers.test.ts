@@ -6,7 +6,7 @@ import { cp, readFile, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { short, type Stage, until } from '../../helpers/candidate.ts';
 import { startServers, type Servers } from '../../helpers/servers.ts';
-import { expectKept, playRow, type Played, printed, renewedAgain, type Row, startPair } from './table.ts';
+import { type ConditionalRow, expectKept, inPod, playRow, type Played, printed, renewedAgain, startPair } from './table.ts';
 
 const table: Played[] = [];
 let servers: Servers;
@@ -21,7 +21,7 @@ async function somebodyRenews({ lease }: Stage, at: number): Promise<number> {
   }, 60_000);
 }
 
-const rows: readonly Row[] = [
+const rows: readonly ConditionalRow[] = [
   {
     row: '13', fault: 'API server killed and restarted (L = 15 s)', expected: 'same command',
     play: async (stage) => {
@@ -120,7 +120,9 @@ describe.skipIf(inject('servers') === null)('the fault matrix, servers', () => {
     console.log(printed(table));
   });
 
-  test.for(rows)('row $row: $fault: $expected', async (row) => {
+  test.for([...rows, ...rows.map(inPod)])('row $row: $fault: $expected', async ({ needs, ...row }, { skip }) => {
+    const lacking = needs?.();
+    skip(lacking !== undefined, lacking);
     table.push(await playRow(servers, row));
     expect(table.at(-1)?.worstOverlapMs).toBe(0);
   });

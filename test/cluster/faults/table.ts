@@ -4,6 +4,7 @@
 // To check: the worst overlap comes from the stamps of the commands and from nowhere else.
 import { expect } from 'vitest';
 import { short, type Candidate, type Stage, type StageOptions, staged } from '../../helpers/candidate.ts';
+import { notRoot } from '../../helpers/run-cli.ts';
 import type { Life } from '../../helpers/stamps.ts';
 import type { ServersClient } from '../../helpers/servers-client.ts';
 
@@ -34,6 +35,11 @@ export interface Played {
   readonly worstOverlapMs: number | undefined;
   readonly recoverMs: number;
   readonly note: string;
+}
+
+/** The same row again for candidates in the shape of a pod. */
+export function inPod(row: ConditionalRow): ConditionalRow {
+  return { ...row, row: `${row.row} pod`, options: { ...row.options, shape: 'pod' }, needs: () => notRoot() ?? row.needs?.() };
 }
 
 /** Plays it on a stage of its own; the stage judges the stamps at its end. */
