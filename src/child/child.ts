@@ -11,13 +11,12 @@ import type { Event, Report } from '../observe/events.ts';
 import type { Guardian } from './guardian.ts';
 import { extend, type HeldLeash, type Leash, pull, shorten, untilPull } from './leash.ts';
 import {
+  type CommandTree,
   findEverybodyElse,
-  findTree,
   groupIsGone,
   killEverybodyElse,
   signalEach,
   signalGroup,
-  type Tree,
 } from './sweep.ts';
 
 /** Suspends and late timers are noticed this soon. */
@@ -70,8 +69,7 @@ export class Child {
 
   readonly #options: ChildOptions;
   readonly #guardian: Guardian;
-  /** The guardian to be spared may be replaced. */
-  readonly #tree: Omit<Tree, 'spare'>;
+  readonly #tree: CommandTree;
   readonly #startedAt: Now;
   #held: HeldLeash;
   #end: { status: number; signal: NodeJS.Signals | undefined } | undefined;
@@ -93,7 +91,7 @@ export class Child {
     options: ChildOptions,
     { pid, exited }: CommandProcess,
     guardian: Guardian,
-    tree: Omit<Tree, 'spare'>,
+    tree: CommandTree,
     held: HeldLeash,
   ) {
     this.#options = options;
@@ -224,7 +222,8 @@ export class Child {
   /** Undefined where nobody can look, for want of a descriptor: then nothing is known to be gone. */
   #find(): number[] | undefined {
     try {
-      return findTree({ ...this.#tree, spare: [this.#guardian.pid ?? 1] });
+      // The guardian may be replaced.
+      return this.#tree.look([this.#guardian.pid ?? 1]);
     } catch {
       return undefined;
     }
@@ -278,6 +277,8 @@ export class Child {
   #tell(signal: NodeJS.Signals, why: StopOrder['why']): void {
     if (this.#told) return;
     this.#told = true;
+    // Whose parent is ended by it stays in sight.
+    this.#find();
     this.#signal(signal, why);
     // A stopped command acts on nothing until it is continued.
     signalGroup(this.pid, 'SIGCONT');

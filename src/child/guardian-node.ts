@@ -4,15 +4,18 @@
 
 import { createInterface } from 'node:readline';
 import { systemClock } from '../clock.ts';
-import { findTree, signalEach, signalGroup } from './sweep.ts';
+import { CommandTree, countForks, signalEach, signalGroup } from './sweep.ts';
 
 const sliceMs = 250;
 const orphanGraceMs = 250;
-const rounds = 5;
+const rounds = 40;
+const roundMs = 50;
+const pauses = new Int32Array(new SharedArrayBuffer(4));
 
 const [, , cookie = ''] = process.argv;
 const clock = systemClock();
 let pgid: number | undefined;
+let tree: CommandTree | undefined;
 let deadline: number | undefined;
 
 for (const signal of [
@@ -38,13 +41,17 @@ lines.on('line', (line) => {
   // The clock first: a line that was sent in time may be read too late.
   check();
   const [word, first = '', second] = line.split(' ');
-  if (word === 'T') pgid = Number(first);
+  if (word === 'T') {
+    pgid = Number(first);
+    tree = new CommandTree({ pgid, cookie: `${cookie}=`, forks: countForks() });
+  }
   if (word === 'D') deadline = Number(second) * 10;
   if (word === 'X') pgid = deadline = undefined;
   if (word === 'D' || word === 'X') process.stdout.write(`A ${first}\n`);
 });
 lines.on('close', () => {
   if (pgid === undefined) process.exit(0);
+  look();
   signalGroup(pgid, 'SIGTERM');
   signalGroup(pgid, 'SIGCONT');
   const leftMs = deadline === undefined ? orphanGraceMs : deadline - bootMs();
@@ -72,15 +79,28 @@ function bootMs(): number {
   }
 }
 
+/** The group and its kin, whom it has to know before the first signal; again until nobody is left, or for 2 s. */
 function finish(why: string): never {
   if (pgid === undefined) process.exit(0);
+  let left = look();
   signalGroup(pgid, 'SIGKILL');
-  for (let round = 0; round < rounds; round += 1) {
-    const found = findTree({ pgid, cookie: `${cookie}=`, before: { forks: 0, newestPid: 0 }, spare: [process.pid] });
-    if (found.length === 0) break;
-    signalEach(found, 'SIGKILL');
+  for (let round = 0; round < rounds && left.length > 0; round += 1) {
+    signalEach(left, 'SIGKILL');
+    if (round >= 2) Atomics.wait(pauses, 0, 0, roundMs);
+    left = look();
   }
+  const end =
+    left.length === 0 ? 'the command was killed' : `these processes of the command cannot be killed: ${left.join(' ')}`;
   // Last: whoever has stopped reading must not keep the rest of the command alive.
-  process.stderr.write(`leader-run guardian: ${why}; the command was killed\n`);
+  process.stderr.write(`leader-run guardian: ${why}; ${end}\n`);
   process.exit(9);
+}
+
+/** Whom nobody can look for is not gone. */
+function look(): number[] {
+  try {
+    return tree?.look() ?? [];
+  } catch {
+    return pgid === undefined ? [] : [pgid];
+  }
 }

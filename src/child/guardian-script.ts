@@ -1,8 +1,10 @@
 // The guardian's text for a shell: a dead man's switch. It holds a deadline in boot time; unless a later one arrives,
-// it kills the command's group, session and cookie carriers then, and soon after leader-run is gone (end of file).
-// Decides nothing but that. Needs `read -t` with fractions: bash and busybox have it, dash has not (status 3).
+// it kills the command then, and soon after leader-run is gone (end of file): its group and session, their descendants,
+// and the carriers of its cookie. Decides nothing but that. Needs `read -t` with fractions: bash and busybox have it,
+// dash has not (status 3).
 // Invariants: a deadline that has passed is never extended (the clock is read before a line is obeyed); a clock that
-// cannot be read counts as past; it forks nothing while it waits.
+// cannot be read counts as past; it forks nothing, since at the user's limit of processes a fork ends bash; whom it can
+// find it finds before the first signal; "killed" is said when nobody is left.
 
 /**
  * Lines in: `T <pgid>` watches a group, `D <n> <boot centiseconds>` arms, `X <n>` disarms. Lines out: `R` once ready,
@@ -26,62 +28,91 @@ if [ -z "\${BASH_VERSION-}" ]; then
   read -r -t 0.04 line 2>/dev/null && exit 3
   now; [ $((now - begun)) -ge 2 ] || exit 3
 fi
-pgid= deadline= part=
-# Where there is no grep, as in some small images: the shell drops the zero bytes between the variables.
-carriers() {
-  if command -v grep > /dev/null 2>&1; then
-    grep -ls "$cookie=" /proc/[0-9]*/environ 2>/dev/null
-    return
-  fi
-  for environ in /proc/[0-9]*/environ; do
-    {
-      while IFS= read -r line || [ -n "$line" ]; do
-        case $line in *"$cookie="*) echo "$environ"; break ;; esac
-      done < "$environ"
-    } 2>/dev/null
+pgid= deadline= part= since=0 heads=' ' known=' '
+# /proc/N/stat of whoever is alive; its second field, the name, may hold anything, line ends too.
+stat() {
+  line=
+  { while IFS= read -r more || [ -n "$more" ]; do line="$line $more"; done < "/proc/$1/stat"; } 2>/dev/null || return 1
+  case $line in *') '*) ;; *) return 1 ;; esac
+  set -- \${line##*) }
+  case $1 in Z | X) return 1 ;; esac
+  parent=$2 group=$3 session=$4 start=\${20}
+}
+carries() {
+  {
+    while IFS= read -r line || [ -n "$line" ]; do
+      # The shell drops the zero bytes between the variables.
+      case $line in *"$cookie="*) return 0 ;; esac
+    done < "/proc/$1/environ"
+  } 2>/dev/null
+  return 1
+}
+# Who lives of the command, into $members: its group and session, whom an earlier look knew, who is in a group or
+# session that one of these leads; with $1 the carriers of the cookie too; and the descendants of all these. Nobody
+# older than the gate is asked. It comes before a kill, since the child of a parent that is gone is nobody's.
+look() {
+  table= members=' '
+  set +f
+  for entry in /proc/[0-9]*; do
+    pid=\${entry#/proc/}
+    stat "$pid" && [ "$start" -ge "$since" ] || continue
+    table="$table $pid:$parent:$group:$session:$start"
+    case $known in *" $pid:$start "*) ;; *)
+      [ "$group" = "$pgid" ] || [ "$session" = "$pgid" ] || { [ -n "$1" ] && carries "$pid"; } || continue ;;
+    esac
+    members="$members$pid " heads="$heads$pid " known="$known$pid:$start "
+  done
+  set -f
+  grown=1
+  while [ -n "$grown" ]; do
+    grown=
+    for entry in $table; do
+      IFS=:
+      set -- $entry
+      unset IFS
+      case $members in *" $1 "*) continue ;; esac
+      case $heads in *" $2 "* | *" $3 "* | *" $4 "*) ;; *) continue ;; esac
+      members="$members$1 " heads="$heads$1 " known="$known$1:$5 " grown=1
+    done
   done
 }
-# Session members and cookie carriers, after the group itself; again until none is left.
-sweep() {
-  rounds=0
-  while [ $rounds -lt 5 ]; do
-    rounds=$((rounds + 1)) found=
-    set +f
-    for stat in /proc/[0-9]*/stat; do
-      { IFS= read -r line < "$stat"; } 2>/dev/null || continue
-      pid=\${stat#/proc/} pid=\${pid%/stat}
-      set -- \${line##*) }
-      [ "$4" = "$pgid" ] || [ "$3" = "$pgid" ] || continue
-      case $1 in Z | X) continue ;; esac
-      kill -KILL "$pid" 2>/dev/null && found=1
-    done
-    for environ in $(carriers); do
-      pid=\${environ#/proc/} pid=\${pid%/environ}
-      kill -KILL "$pid" 2>/dev/null && found=1
-    done
-    set -f
-    [ -n "$found" ] || return
+# Waits without a fork, which the user's limit might forbid: nothing ever comes from a terminal that nobody has opened.
+pause() {
+  now; until=$((now + $1))
+  while [ $now -lt $until ]; do
+    IFS= read -r -t 0.05 line 2>/dev/null <> /dev/ptmx
+    now
   done
 }
+# The group and its kin at once, then who carries the cookie; again until nobody is left, or for 2 s.
 finish() {
   [ -n "$pgid" ] || exit 0
+  look
   kill -KILL -- -"$pgid" 2>/dev/null
-  sweep
+  rounds=0
+  while :; do
+    for pid in $members; do kill -KILL "$pid" 2>/dev/null; done
+    look environments
+    [ "$members" != ' ' ] || break
+    rounds=$((rounds + 1))
+    [ $rounds -lt 40 ] || break
+    [ $rounds -lt 3 ] || pause 5
+  done
+  end='the command was killed'
+  [ "$members" = ' ' ] || end="these processes of the command cannot be killed:$members"
   # Last: whoever has stopped reading must not keep the rest of the command alive.
-  echo "leader-run guardian: $1; the command was killed" >&2
+  echo "leader-run guardian: $1; $end" >&2
   exit 9
 }
 # leader-run is gone: the command may end by itself for 250 ms, or until the deadline.
 orphaned() {
   [ -n "$pgid" ] || exit 0
+  look
   kill -TERM -- -"$pgid" 2>/dev/null
   kill -CONT -- -"$pgid" 2>/dev/null
   now; left=25
   [ -z "$deadline" ] || [ $((deadline - now)) -ge 25 ] || left=$((deadline - now))
-  if [ $left -gt 0 ]; then
-    [ $left -ge 10 ] || left=0$left
-    sleep 0.$left 2>/dev/null
-  fi
+  pause $left
   finish 'leader-run is gone'
 }
 echo R 2>/dev/null
@@ -109,7 +140,7 @@ while :; do
     [ $now -lt "$deadline" ] || finish 'the lease is about to end and was not renewed'
   fi
   case $line in
-  'T '*) pgid=\${line#T } ;;
+  'T '*) pgid=\${line#T } heads=" $pgid " known=' ' since=0; stat "$pgid" && since=$start ;;
   'D '*)
     line=\${line#D }
     deadline=\${line#* }

@@ -11,7 +11,7 @@ import { newCookie } from './environment.ts';
 import { type GatePlan, planGate } from './gate.ts';
 import { type Guardian, type GuardianChoice, startGuardian } from './guardian.ts';
 import { hold, type Leash, pull } from './leash.ts';
-import { keepDescriptor, markBirths } from './sweep.ts';
+import { CommandTree, countForks, keepDescriptor } from './sweep.ts';
 
 export type Started =
   | { readonly kind: 'started'; readonly child: Child }
@@ -113,8 +113,8 @@ export class Supervisor {
     const lines = [...gate.plan.lines, ...environmentLines(environment), 'go', ''].join('\n');
     this.#guardian.watch(gate.pid);
     const armed = this.#guardian.arm(leash().guardBy);
-    // Meanwhile; an earlier mark only makes sweeps look at more.
-    const before = markBirths();
+    // Meanwhile; an earlier count only makes sweeps look at more.
+    const tree = new CommandTree({ pgid: gate.pid, cookie: `${this.#cookie}=`, forks: countForks() });
     const isArmed = await armed;
     if (gate.gone || !isArmed) {
       await this.#giveUp(gate);
@@ -127,7 +127,6 @@ export class Supervisor {
       await this.#giveUp(gate);
       return { kind: 'too-late' };
     }
-    const tree = { pgid: gate.pid, cookie: `${this.#cookie}=`, before };
     const child = new Child(this.#options, gate, this.#guardian, tree, held);
     this.#onStart(child);
     gate.latch.end(lines);

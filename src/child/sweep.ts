@@ -6,16 +6,14 @@
 
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
-/** A command's processes, as they can be recognised. */
-export interface Tree {
+/** How a command's processes can be recognised. */
+export interface Marks {
   /** The command's pid, process group and session are one number, since it leads its own session. */
   readonly pgid: number;
   /** `NAME=` of an environment variable that no other command has. */
   readonly cookie: string;
-  /** The machine when the command began to run: of the other processes, only younger ones can belong to it. */
-  readonly before: { readonly forks: number; readonly newestPid: number };
-  /** Never to be counted: the guardian. */
-  readonly spare: readonly number[];
+  /** How often the machine had forked when the command began to run (`countForks`). */
+  readonly forks: number;
 }
 
 interface Process {
@@ -23,6 +21,8 @@ interface Process {
   readonly parent: number;
   readonly group: number;
   readonly session: number;
+  /** In clock ticks since the machine started: with the pid, who it is. */
+  readonly start: number;
 }
 
 /** A descriptor to be given up for a look at the tree when there is no other. */
@@ -47,45 +47,88 @@ export function procFault(): string | undefined {
   return "/proc is another pid namespace's, and what the command starts could not be found: mount it anew in this one";
 }
 
-/** The live processes of the tree, without zombies. Throws where nobody can look, for want of a descriptor. */
-export function findTree(tree: Tree): number[] {
-  try {
-    return lookAtTree(tree);
-  } catch (error) {
-    if (spareDescriptor === undefined) throw error;
-    closeSync(spareDescriptor);
-    spareDescriptor = undefined;
-    try {
-      return lookAtTree(tree);
-    } finally {
-      keepDescriptor();
-    }
-  }
-}
+/**
+ * The processes of one command. A look finds its group, its session and the carriers of its cookie, whom an earlier
+ * look has found, and the descendants of all these. So one look before a signal keeps sight of those whose parent the
+ * signal ends, though they have shed every mark, as what `su -` starts has.
+ */
+export class CommandTree {
+  readonly #marks: Marks;
+  /** Nobody older than the command belongs to it. */
+  readonly #since: number;
+  /** Who was found, by pid and start. */
+  #known = new Map<number, number>();
+  /** Groups and sessions that members lead or led; a number stays for as long as anybody is in it. */
+  #led: Set<number>;
 
-function lookAtTree(tree: Tree): number[] {
-  const processes = bornSince(tree)
-    .map(readProcess)
-    .filter((process) => process !== undefined);
-  const spare = new Set([1, process.pid, ...tree.spare]);
-  const members = new Set(
-    processes
-      .filter(
-        ({ pid, group, session }) =>
-          !spare.has(pid) && (group === tree.pgid || session === tree.pgid || hasCookie(pid, tree.cookie)),
-      )
-      .map(({ pid }) => pid),
-  );
-  // Children of members that shed all three marks; repeated, since a child may come before its parent in the list.
-  for (let grown = true; grown;) {
-    grown = false;
-    for (const { pid, parent } of processes) {
-      if (!members.has(parent) || members.has(pid) || spare.has(pid)) continue;
-      members.add(pid);
-      grown = true;
+  /** While the command, or what is to become it, is alive. */
+  constructor(marks: Marks) {
+    this.#marks = marks;
+    this.#led = new Set([marks.pgid]);
+    this.#since = readStat(marks.pgid)?.start ?? 0;
+  }
+
+  /** Its live processes, without zombies and `spare`. Throws where nobody can look, for want of a descriptor. */
+  look(spare: readonly number[] = []): number[] {
+    try {
+      return this.#look(spare);
+    } catch (error) {
+      if (spareDescriptor === undefined) throw error;
+      closeSync(spareDescriptor);
+      spareDescriptor = undefined;
+      try {
+        return this.#look(spare);
+      } finally {
+        keepDescriptor();
+      }
     }
   }
-  return [...members];
+
+  #look(spare: readonly number[]): number[] {
+    const { cookie } = this.#marks;
+    const never = new Set([1, process.pid, ...spare]);
+    const suspects = this.#suspects()
+      .map(readProcess)
+      .filter((one) => one !== undefined)
+      .filter(({ pid, start }) => start >= this.#since && !never.has(pid));
+    const members = new Map(
+      suspects
+        .filter(({ pid, start }) => this.#known.get(pid) === start || hasCookie(pid, cookie))
+        .map(({ pid, start }) => [pid, start]),
+    );
+    const isKin = ({ parent, group, session }: Process): boolean =>
+      members.has(parent) || this.#isLed(group, members) || this.#isLed(session, members);
+    // Repeated, since a child may come before its parent in the list.
+    for (let grown = true; grown;) {
+      grown = false;
+      for (const suspect of suspects) {
+        if (members.has(suspect.pid) || !isKin(suspect)) continue;
+        members.set(suspect.pid, suspect.start);
+        grown = true;
+      }
+    }
+    this.#known = members;
+    const used = suspects.filter(({ pid }) => members.has(pid)).flatMap(({ group, session }) => [group, session]);
+    this.#led = new Set([this.#marks.pgid, ...used.filter((number) => this.#isLed(number, members))]);
+    return [...members.keys()];
+  }
+
+  #isLed(number: number, members: ReadonlyMap<number, number>): boolean {
+    return this.#led.has(number) || members.has(number);
+  }
+
+  /**
+   * Pids that may be the tree's: one listing, since most pids born since are gone again and asking each costs 15 us.
+   * So few forks cannot bring the pids all the way round, unless seven of eight are in use.
+   */
+  #suspects(): number[] {
+    const { pgid, forks } = this.#marks;
+    const pids = allPids();
+    const now = countForks();
+    const mayHaveWrapped =
+      forks === 0 || now === 0 || (now - forks) * 8 >= Number(readText('/proc/sys/kernel/pid_max') ?? 0);
+    return mayHaveWrapped ? pids : pids.filter((pid) => pid >= pgid);
+  }
 }
 
 /** Whether nobody but zombies is left in the command's group: cheaper than `findTree`, and right once it says yes. */
@@ -117,17 +160,12 @@ export function findEverybodyElse(): number[] {
   return allPids().filter((pid) => pid !== 1 && readProcess(pid) !== undefined);
 }
 
-/** The machine now; zeros where it cannot be told make sweeps look at every process. */
-export function markBirths(): Tree['before'] & { readonly tasks: number } {
+/** Since the machine started; 0 where it cannot be told, which makes each look one at every process. */
+export function countForks(): number {
   try {
-    const [tasks = '', newestPid = ''] = (readText('/proc/loadavg') ?? '').trim().split(/[ /]/).slice(-2);
-    return {
-      forks: Number(/^processes (\d+)$/m.exec(readText('/proc/stat') ?? '')?.[1] ?? 0),
-      newestPid: Number(newestPid),
-      tasks: Number(tasks),
-    };
+    return Number(/^processes (\d+)$/m.exec(readText('/proc/stat') ?? '')?.[1] ?? 0);
   } catch {
-    return { forks: 0, newestPid: 0, tasks: 0 };
+    return 0;
   }
 }
 
@@ -149,26 +187,6 @@ function send(target: number, signal: NodeJS.Signals): void {
   }
 }
 
-/**
- * Pids that may be the tree's: one listing, since most pids born since are gone again and asking for each costs 15 us.
- */
-function bornSince({ pgid, before }: Tree): number[] {
-  const now = markBirths();
-  const mayHaveWrapped =
-    before.forks === 0 || now.forks - before.forks >= shortestLap(now.tasks) || now.newestPid < before.newestPid;
-  const pids = allPids();
-  return mayHaveWrapped ? pids : pids.filter((pid) => pid === pgid || pid > before.newestPid);
-}
-
-/**
- * So few forks bring the pids once all the way round: those that are in use are passed over, and so are the first 300
- * (RESERVED_PIDS). Halved, since how many are in use is only known of now.
- */
-function shortestLap(tasks: number): number {
-  const pidMax = Number(readText('/proc/sys/kernel/pid_max') ?? 0);
-  return (pidMax - 300 - tasks) / 2;
-}
-
 function allPids(): number[] {
   // macOS has no /proc; there only the group is known.
   if (process.platform !== 'linux') return [];
@@ -186,8 +204,10 @@ function readProcess(pid: number): Process | undefined {
 function readStat(pid: number): (Process & { state: string }) | undefined {
   const text = readText(`/proc/${String(pid)}/stat`);
   if (text === undefined) return undefined;
-  const [state = 'X', parent, group, session] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { pid, state, parent: Number(parent), group: Number(group), session: Number(session) };
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state = 'X', parent, group, session] = fields;
+  const start = fields[19];
+  return { pid, state, parent: Number(parent), group: Number(group), session: Number(session), start: Number(start) };
 }
 
 function hasCookie(pid: number, cookie: string): boolean {

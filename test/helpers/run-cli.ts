@@ -147,13 +147,22 @@ export class Run {
   /** Its end, and all that it had said by then. */
   async end(ms = patienceMs): Promise<{ status: number | null; signal: NodeJS.Signals | null; at: number }> {
     const end = await within(this.ended, 'leader-run to end', () => this.#all(), ms);
-    // Its last words may still be in the pipe, which never ends while somebody whom it started holds it too.
-    await Promise.race([this.abandoned, pause(lastWordsMs)]);
+    // Its last words may still be in the pipe, which never ends while somebody whom it started holds it too. The last
+    // of all is its exit, unless it was killed or never began.
+    const said = end.signal === 'SIGKILL' ? pause(lastWordsMs) : this.#saysExit();
+    await Promise.race([this.abandoned, said]);
     return end;
   }
 
   async isAbandoned(): Promise<void> {
     await within(this.abandoned, 'everybody to let go of stdout and stderr', () => this.#all());
+  }
+
+  async #saysExit(): Promise<void> {
+    const undo = new AbortController();
+    const said = this.#until(() => this.events.some(({ event }) => event === 'exit'), 'its exit').catch(() => undefined);
+    await Promise.race([said, pause(patienceMs / 4, undefined, { signal: undo.signal }).catch(() => undefined)]);
+    undo.abort();
   }
 
   async #until(holds: () => boolean, what: string): Promise<void> {
@@ -383,7 +392,7 @@ export class Arena {
   /** Everybody alive who carries this arena's mark. Guardians carry none. */
   #marked(): number[] {
     const needle = `${this.#mark}=`;
-    return allPids().filter((pid) => textOf(`/proc/${pid}/environ`).includes(needle) && isAlive(pid));
+    return listPids().filter((pid) => textOf(`/proc/${pid}/environ`).includes(needle) && isAlive(pid));
   }
 
   /** A number alone might be another process's by the time it is ended. */
@@ -494,7 +503,7 @@ function startOf(pid: number): string {
   return fieldsOf(pid)[19] ?? '';
 }
 
-function allPids(): number[] {
+export function listPids(): number[] {
   return listOf('/proc')
     .map(Number)
     .filter((pid) => pid > 1);

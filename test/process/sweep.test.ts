@@ -3,24 +3,28 @@
 import { describe } from 'vitest';
 import { newCookie } from '../../src/child/environment.ts';
 import {
+  CommandTree,
+  countForks,
   countOrphanedZombies,
-  findTree,
   groupIsGone,
-  markBirths,
   signalEach,
   signalGroup,
-  type Tree,
 } from '../../src/child/sweep.ts';
 import { type Arena, descendantsOf, fieldsOf, missing, stateOf, test, textOf } from '../helpers/run-cli.ts';
 
 const lacking = missing('setsid');
 
 /** A group of its own with the cookie, and a process in it. */
-async function group(arena: Arena, cookie: string, script: string): Promise<{ tree: Tree; pid: number }> {
-  const before = markBirths();
+async function group(arena: Arena, cookie: string, script: string): Promise<{ tree: CommandTree; pid: number }> {
+  const forks = countForks();
   const run = arena.spawn(['setsid', 'sh', '-c', `${script}\nexec sleep 1000`], { env: { [cookie]: '1' } });
   await arena.until(() => fieldsOf(run.pid)[2] === String(run.pid), 'a group of its own');
-  return { tree: { pgid: run.pid, cookie: `${cookie}=`, before, spare: [] }, pid: run.pid };
+  return { tree: new CommandTree({ pgid: run.pid, cookie: `${cookie}=`, forks }), pid: run.pid };
+}
+
+/** Boot time in the unit of /proc/N/stat. */
+function uptimeTicks(): number {
+  return Math.floor(Number(textOf('/proc/uptime').split(' ')[0]) * 100);
 }
 
 describe.concurrent('the sweep', () => {
@@ -31,29 +35,64 @@ describe.concurrent('the sweep', () => {
     // parent.
     const script = 'sleep 1000 & setsid sleep 1000 & (setsid sleep 1000 &); env -i setsid sleep 1000 &';
     const { tree, pid } = await group(arena, newCookie(), script);
-    await arena.until(() => findTree(tree).length >= 5, 'five members');
-    const found = findTree(tree);
+    await arena.until(() => tree.look().length >= 5, 'five members');
+    const found = tree.look();
     expect(found).toContain(pid);
     expect(found).not.toContain(stranger.pid);
     expect(found).not.toContain(process.pid);
     for (const each of descendantsOf(pid)) expect(found).toContain(each);
-    // The same, when the births cannot be told and every process is looked at.
-    expect(findTree({ ...tree, before: { forks: 0, newestPid: 0 } }).sort()).toEqual(found.sort());
-    expect(findTree({ ...tree, spare: [pid] })).not.toContain(pid);
+    // Also when the births cannot be told and every process is looked at.
+    const blind = new CommandTree({ pgid: pid, cookie: 'no cookie', forks: 0 });
+    expect(blind.look()).toEqual(expect.arrayContaining(descendantsOf(pid)));
+    expect(tree.look([pid])).not.toContain(pid);
     signalEach(found, 'SIGKILL');
-    await arena.until(() => findTree(tree).length === 0, 'the end of all');
+    await arena.until(() => tree.look().length === 0, 'the end of all');
   });
 
   test('looks at all processes once pids may have gone all the way round', ({ arena, expect }) => {
     const cookie = newCookie();
     const carrier = arena.spawn(['sleep', '1000'], { env: { [cookie]: '1' } });
-    const { forks } = markBirths();
     const pidMax = Number(textOf('/proc/sys/kernel/pid_max'));
-    const tree = { pgid: pidMax + 1, cookie: `${cookie}=`, spare: [] };
-    // As if the carrier were older than the command: so it is no suspect.
-    const fresh = findTree({ ...tree, before: { forks, newestPid: carrier.pid } });
-    const lap = findTree({ ...tree, before: { forks: forks - 0.6 * pidMax, newestPid: carrier.pid } });
-    expect([fresh, lap]).toEqual([[], [carrier.pid]]);
+    const marks = { pgid: pidMax + 1, cookie: `${cookie}=` };
+    // A smaller pid than the command's: no suspect, unless the numbers have begun anew.
+    const fresh = new CommandTree({ ...marks, forks: countForks() }).look();
+    const lap = new CommandTree({ ...marks, forks: countForks() - pidMax / 8 }).look();
+    const unknown = new CommandTree({ ...marks, forks: 0 }).look();
+    expect([fresh, lap, unknown]).toEqual([[], [carrier.pid], [carrier.pid]]);
+  });
+
+  test('asks nobody who is older than the command, whatever it carries', async ({ arena, expect, skip }) => {
+    if (lacking !== undefined) return skip(lacking);
+    const cookie = newCookie();
+    const older = arena.spawn(['sleep', '1000'], { env: { [cookie]: '1' } });
+    const born = (pid: number): number => Number(fieldsOf(pid)[19]);
+    await arena.until(() => born(older.pid) < uptimeTicks(), 'another tick of the clock');
+    const { tree, pid } = await group(arena, cookie, ':');
+    expect(born(pid)).toBeGreaterThan(born(older.pid));
+    expect(tree.look()).toEqual([pid]);
+  });
+
+  test('keeps sight of whom it has seen, and of their session, when the parent is gone', async ({
+    arena,
+    expect,
+    skip,
+  }) => {
+    if (lacking !== undefined) return skip(lacking);
+    // The parent sheds all marks, and so does its child, which a new one will follow in the same session.
+    const script = 'env -i setsid sh -c "sleep 1000 & trap \'sleep 2000 & exit\' TERM; wait" & wait';
+    const { tree, pid } = await group(arena, newCookie(), script);
+    await arena.until(() => tree.look().length === 3, 'three members');
+    const [parent = 0] = descendantsOf(pid).filter((each) => fieldsOf(each)[3] !== String(pid));
+    signalGroup(pid, 'SIGKILL');
+    signalEach([parent], 'SIGTERM');
+    await arena.until(() => stateOf(parent) === '' && stateOf(pid) !== 'S', 'the end of both parents');
+    const left = tree.look();
+    expect(left.map((each) => textOf(`/proc/${each}/cmdline`).replaceAll('\0', ' ').trim()).sort()).toEqual([
+      'sleep 1000',
+      'sleep 2000',
+    ]);
+    signalEach(left, 'SIGKILL');
+    await arena.until(() => tree.look().length === 0, 'the end of all');
   });
 
   test('counts no zombie as alive', async ({ arena, expect, skip }) => {
@@ -61,10 +100,10 @@ describe.concurrent('the sweep', () => {
     // The shell becomes sleep, which reaps nobody.
     const { tree, pid } = await group(arena, newCookie(), 'sleep 0.01 &');
     await arena.until(() => descendantsOf(pid).some((each) => stateOf(each) === 'Z'), 'a zombie');
-    expect(findTree(tree)).toEqual([pid]);
+    expect(tree.look()).toEqual([pid]);
     expect(groupIsGone(pid)).toBe(false);
     signalGroup(pid, 'SIGKILL');
-    await arena.until(() => findTree(tree).length === 0, 'the end of the group');
+    await arena.until(() => tree.look().length === 0, 'the end of the group');
   });
 
   test('minds neither a group that is gone nor one that never was', async ({ arena, expect }) => {
@@ -73,7 +112,7 @@ describe.concurrent('the sweep', () => {
     await arena.until(() => groupIsGone(run.pid), 'the end of the group');
     signalGroup(run.pid, 'SIGKILL');
     signalEach([run.pid], 'SIGKILL');
-    expect(findTree({ pgid: run.pid, cookie: `${newCookie()}=`, before: markBirths(), spare: [] })).toEqual([]);
+    expect(new CommandTree({ pgid: run.pid, cookie: `${newCookie()}=`, forks: countForks() }).look()).toEqual([]);
     expect(countOrphanedZombies()).toBeGreaterThanOrEqual(0);
   });
 });
