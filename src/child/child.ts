@@ -75,6 +75,8 @@ export class Child {
   #end: { status: number; signal: NodeJS.Signals | undefined } | undefined;
   #failure: string | undefined;
   #told = false;
+  /** As of the last look. */
+  #inGroup: ReadonlySet<number> = new Set();
   #late = false;
   #isClearing = false;
   #over = false;
@@ -145,7 +147,8 @@ export class Child {
     if (this.#over && this.#stopping) return this.#stopping;
     this.#patienceMs ??= patienceMs;
     if (graceMs === 0) this.#atOnce ??= why;
-    const grace = this.#end ? Math.min(leftoverGraceMs, graceMs) : graceMs;
+    // What a command leaves behind that ended unasked has its own grace.
+    const grace = this.#end && !this.#told ? Math.min(leftoverGraceMs, graceMs) : graceMs;
     this.#held = shorten(this.#held, grace, this.#options.clock.now());
     if (signal && grace > 0 && !this.#end) this.#tell(signal, why);
     this.#tick();
@@ -188,15 +191,19 @@ export class Child {
     return { status, signal, alive, failure: this.#failure };
   }
 
-  /** The command has ended and left others behind: they are told once, and killed when their grace is over. */
+  /**
+   * The command has ended and left others behind. Whoever was told to stop, as its group was with it, keeps that grace;
+   * the others are told now. Where it ended unasked, all are, and get their own grace.
+   */
   #clearLeftovers(alive: readonly number[]): void {
     if (this.#isClearing) return;
     this.#isClearing = true;
-    this.#held = shorten(this.#held, leftoverGraceMs, this.#options.clock.now());
-    if (!this.#told) {
-      this.#told = true;
-      signalEach(alive, 'SIGTERM');
-      signalEach(alive, 'SIGCONT');
+    const untold = this.#told ? alive.filter((pid) => !this.#inGroup.has(pid)) : alive;
+    if (!this.#told) this.#held = shorten(this.#held, leftoverGraceMs, this.#options.clock.now());
+    this.#told = true;
+    if (untold.length > 0) {
+      signalEach(untold, 'SIGTERM');
+      signalEach(untold, 'SIGCONT');
       this.#options.report({ kind: 'signalled', signal: 'SIGTERM', why: 'left-over' });
     }
     this.#tick();
@@ -223,7 +230,9 @@ export class Child {
   #find(): number[] | undefined {
     try {
       // The guardian may be replaced.
-      return this.#tree.look([this.#guardian.pid ?? 1]);
+      const found = this.#tree.look([this.#guardian.pid ?? 1]);
+      this.#inGroup = new Set(found.filter(({ group }) => group === this.pid).map(({ pid }) => pid));
+      return found.map(({ pid }) => pid);
     } catch {
       return undefined;
     }

@@ -99,7 +99,7 @@ function finish(why: string): never {
 /** Whom nobody can look for is not gone. */
 function look(): number[] {
   try {
-    return tree?.look() ?? [];
+    return (tree?.look() ?? []).map(({ pid }) => pid);
   } catch {
     return pgid === undefined ? [] : [pgid];
   }

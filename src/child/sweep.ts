@@ -16,7 +16,7 @@ export interface Marks {
   readonly forks: number;
 }
 
-interface Process {
+export interface Process {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
@@ -69,7 +69,7 @@ export class CommandTree {
   }
 
   /** Its live processes, without zombies and `spare`. Throws where nobody can look, for want of a descriptor. */
-  look(spare: readonly number[] = []): number[] {
+  look(spare: readonly number[] = []): Process[] {
     try {
       return this.#look(spare);
     } catch (error) {
@@ -84,7 +84,7 @@ export class CommandTree {
     }
   }
 
-  #look(spare: readonly number[]): number[] {
+  #look(spare: readonly number[]): Process[] {
     const { cookie } = this.#marks;
     const never = new Set([1, process.pid, ...spare]);
     const suspects = this.#suspects()
@@ -108,9 +108,10 @@ export class CommandTree {
       }
     }
     this.#known = members;
-    const used = suspects.filter(({ pid }) => members.has(pid)).flatMap(({ group, session }) => [group, session]);
+    const found = suspects.filter(({ pid }) => members.has(pid));
+    const used = found.flatMap(({ group, session }) => [group, session]);
     this.#led = new Set([this.#marks.pgid, ...used.filter((number) => this.#isLed(number, members))]);
-    return [...members.keys()];
+    return found;
   }
 
   #isLed(number: number, members: ReadonlyMap<number, number>): boolean {

@@ -22,6 +22,10 @@ async function group(arena: Arena, cookie: string, script: string): Promise<{ tr
   return { tree: new CommandTree({ pgid: run.pid, cookie: `${cookie}=`, forks }), pid: run.pid };
 }
 
+function look(tree: CommandTree, spare: readonly number[] = []): number[] {
+  return tree.look(spare).map(({ pid }) => pid);
+}
+
 /** Boot time in the unit of /proc/N/stat. */
 function uptimeTicks(): number {
   return Math.floor(Number(textOf('/proc/uptime').split(' ')[0]) * 100);
@@ -35,18 +39,18 @@ describe.concurrent('the sweep', () => {
     // parent.
     const script = 'sleep 1000 & setsid sleep 1000 & (setsid sleep 1000 &); env -i setsid sleep 1000 &';
     const { tree, pid } = await group(arena, newCookie(), script);
-    await arena.until(() => tree.look().length >= 5, 'five members');
-    const found = tree.look();
+    await arena.until(() => look(tree).length >= 5, 'five members');
+    const found = look(tree);
     expect(found).toContain(pid);
     expect(found).not.toContain(stranger.pid);
     expect(found).not.toContain(process.pid);
     for (const each of descendantsOf(pid)) expect(found).toContain(each);
     // Also when the births cannot be told and every process is looked at.
     const blind = new CommandTree({ pgid: pid, cookie: 'no cookie', forks: 0 });
-    expect(blind.look()).toEqual(expect.arrayContaining(descendantsOf(pid)));
-    expect(tree.look([pid])).not.toContain(pid);
+    expect(look(blind)).toEqual(expect.arrayContaining(descendantsOf(pid)));
+    expect(look(tree, [pid])).not.toContain(pid);
     signalEach(found, 'SIGKILL');
-    await arena.until(() => tree.look().length === 0, 'the end of all');
+    await arena.until(() => look(tree).length === 0, 'the end of all');
   });
 
   test('looks at all processes once pids may have gone all the way round', ({ arena, expect }) => {
@@ -55,9 +59,9 @@ describe.concurrent('the sweep', () => {
     const pidMax = Number(textOf('/proc/sys/kernel/pid_max'));
     const marks = { pgid: pidMax + 1, cookie: `${cookie}=` };
     // A smaller pid than the command's: no suspect, unless the numbers have begun anew.
-    const fresh = new CommandTree({ ...marks, forks: countForks() }).look();
-    const lap = new CommandTree({ ...marks, forks: countForks() - pidMax / 8 }).look();
-    const unknown = new CommandTree({ ...marks, forks: 0 }).look();
+    const fresh = look(new CommandTree({ ...marks, forks: countForks() }));
+    const lap = look(new CommandTree({ ...marks, forks: countForks() - pidMax / 8 }));
+    const unknown = look(new CommandTree({ ...marks, forks: 0 }));
     expect([fresh, lap, unknown]).toEqual([[], [carrier.pid], [carrier.pid]]);
   });
 
@@ -69,7 +73,7 @@ describe.concurrent('the sweep', () => {
     await arena.until(() => born(older.pid) < uptimeTicks(), 'another tick of the clock');
     const { tree, pid } = await group(arena, cookie, ':');
     expect(born(pid)).toBeGreaterThan(born(older.pid));
-    expect(tree.look()).toEqual([pid]);
+    expect(look(tree)).toEqual([pid]);
   });
 
   test('keeps sight of whom it has seen, and of their session, when the parent is gone', async ({
@@ -81,18 +85,18 @@ describe.concurrent('the sweep', () => {
     // The parent sheds all marks, and so does its child, which a new one will follow in the same session.
     const script = 'env -i setsid sh -c "sleep 1000 & trap \'sleep 2000 & exit\' TERM; wait" & wait';
     const { tree, pid } = await group(arena, newCookie(), script);
-    await arena.until(() => tree.look().length === 3, 'three members');
+    await arena.until(() => look(tree).length === 3, 'three members');
     const [parent = 0] = descendantsOf(pid).filter((each) => fieldsOf(each)[3] !== String(pid));
     signalGroup(pid, 'SIGKILL');
     signalEach([parent], 'SIGTERM');
     await arena.until(() => stateOf(parent) === '' && stateOf(pid) !== 'S', 'the end of both parents');
-    const left = tree.look();
+    const left = look(tree);
     expect(left.map((each) => textOf(`/proc/${each}/cmdline`).replaceAll('\0', ' ').trim()).sort()).toEqual([
       'sleep 1000',
       'sleep 2000',
     ]);
     signalEach(left, 'SIGKILL');
-    await arena.until(() => tree.look().length === 0, 'the end of all');
+    await arena.until(() => look(tree).length === 0, 'the end of all');
   });
 
   test('counts no zombie as alive', async ({ arena, expect, skip }) => {
@@ -100,10 +104,10 @@ describe.concurrent('the sweep', () => {
     // The shell becomes sleep, which reaps nobody.
     const { tree, pid } = await group(arena, newCookie(), 'sleep 0.01 &');
     await arena.until(() => descendantsOf(pid).some((each) => stateOf(each) === 'Z'), 'a zombie');
-    expect(tree.look()).toEqual([pid]);
+    expect(look(tree)).toEqual([pid]);
     expect(groupIsGone(pid)).toBe(false);
     signalGroup(pid, 'SIGKILL');
-    await arena.until(() => tree.look().length === 0, 'the end of the group');
+    await arena.until(() => look(tree).length === 0, 'the end of the group');
   });
 
   test('minds neither a group that is gone nor one that never was', async ({ arena, expect }) => {
@@ -112,7 +116,7 @@ describe.concurrent('the sweep', () => {
     await arena.until(() => groupIsGone(run.pid), 'the end of the group');
     signalGroup(run.pid, 'SIGKILL');
     signalEach([run.pid], 'SIGKILL');
-    expect(new CommandTree({ pgid: run.pid, cookie: `${newCookie()}=`, forks: countForks() }).look()).toEqual([]);
+    expect(look(new CommandTree({ pgid: run.pid, cookie: `${newCookie()}=`, forks: countForks() }))).toEqual([]);
     expect(countOrphanedZombies()).toBeGreaterThanOrEqual(0);
   });
 });
