@@ -15,7 +15,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/*.test.ts', 'test/{cli,elector,locks,contract,child,observe}/**/*.test.ts'],
+          include: ['test/*.test.ts', 'test/{cli,commands,common,elector,kube-api,locks,contract,child,job,observe}/**/*.test.ts'],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },

@@ -24,11 +24,11 @@ const clientFolder = path.join(packages, '@kubernetes', 'client-node', 'dist');
 
 /** What stands in for parts of packages that are never reached from here: whole packages, or files of one. */
 const standIns = {
-  // Imported by client-node's config.js. Requests are our own (src/locks/transport.ts), so neither fetch nor the
+  // Imported by client-node's config.js. Requests are our own (src/kube-api/transport.ts), so neither fetch nor the
   // generated API is needed. Even to name the global Headers would load Node's fetch, which takes 10 ms.
   'node-fetch': unused('Headers'),
   '@kubernetes/client-node/dist/gen/index.js': `${unused('createConfiguration')} export class ServerConfiguration {}`,
-  // Proxies as well (src/locks/proxy.ts).
+  // Proxies as well (src/kube-api/proxy.ts).
   'socks-proxy-agent': unused('SocksProxyAgent'),
   hpagent: unused('HttpProxyAgent', 'HttpsProxyAgent'),
   // Each brings a library and is asked for by few kubeconfigs: loaded when one does.
@@ -190,8 +190,8 @@ async function writeLicences(inputs) {
 }
 
 const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
-/** Run by Node as processes of their own (child/gate.ts, child/guardian.ts). */
-const programs = { 'gate-node': 'src/child/gate-node.ts', 'guardian-node': 'src/child/guardian-node.ts' };
+/** Run by Node as processes of their own (src/child/gate, src/child/guardian). */
+const programs = { 'gate-node': 'src/child/gate/gate-node.ts', 'guardian-node': 'src/child/guardian/guardian-node.ts' };
 const taken = new Set();
 // Made beside the old one and put in its place at the end: a leader-run may be starting from there this moment.
 await rm(made, { recursive: true, force: true });

@@ -4,7 +4,7 @@
 
 export { LeaderElector } from './elector/leader-elector.ts';
 export type { LeaderCallbacks, LeaderElectionConfig, LeaderTerm, RunEnd } from './elector/leader-elector.ts';
-export type { Elected } from './elector/elector.ts';
+export type { Elected } from './elector/driver.ts';
 export type { Outcome, Patience, Token } from './elector/state.ts';
 export type { Term } from './elector/term.ts';
 export type { Leash } from './elector/timing.ts';

@@ -5,8 +5,8 @@
 // one, the guardian ends the command.
 
 import { isatty } from 'node:tty';
-import { findCommand } from './child/command.ts';
-import { openSignalDesk, type SignalDesk } from './child/signals.ts';
+import { findCommand } from './child/lookup.ts';
+import { openSignalDesk, type SignalDesk } from './signals.ts';
 import { createSupervisor } from './child/supervisor.ts';
 import { countOrphanedZombies, procFault } from './child/sweep.ts';
 import { type Config, readConfig, refusedLock, systemFacts } from './cli/config.ts';
@@ -15,9 +15,9 @@ import { type Clock, systemClock } from './clock.ts';
 import { LeaderElector } from './elector/leader-elector.ts';
 import { openLock } from './locks/open.ts';
 import type { Report } from './observe/events.ts';
-import { eventsOn } from './observe/kube-events.ts';
+import { eventsOn } from './observe/announcer.ts';
 import { openLog } from './observe/logger.ts';
-import { printable } from './observe/printable.ts';
+import { printable } from './common/printable.ts';
 import { type Ending, run } from './run.ts';
 
 /** Put in by the build, from package.json. */

@@ -7,7 +7,7 @@
 import { type End, leftoverGraceMs, type StopOrder } from './child/child.ts';
 import type { Started, Supervisor } from './child/supervisor.ts';
 import { termEnvironment } from './child/environment.ts';
-import type { SignalDesk } from './child/signals.ts';
+import type { SignalDesk } from './signals.ts';
 import type { LeaderElector } from './elector/leader-elector.ts';
 import type { Patience, Outcome } from './elector/state.ts';
 import type { Term } from './elector/term.ts';

@@ -10,6 +10,15 @@ import { fallbackOf, type OptionName, options, termOf } from '../src/cli/options
 
 const root = path.join(import.meta.dirname, '..');
 
+interface Edit {
+  readonly file: string;
+  readonly find: string;
+}
+// Plain JavaScript, since scripts/mutants.mjs reads it too.
+const { mutants } = (await import(path.join(root, 'test/simulation/mutants/list.mjs'))) as {
+  mutants: readonly (Edit | { readonly edits: readonly Edit[] })[];
+};
+
 interface Import {
   readonly from: string;
   /** A file of src/ as `src/clock.ts`, else a package or `node:fs`. */
@@ -32,31 +41,52 @@ interface Arrow {
 const arrows: readonly Arrow[] = [
   { from: 'src/main.ts', to: ['src/'] },
   { from: 'src/index.ts', to: ['src/'] },
-  { from: 'src/run.ts', to: ['src/elector/', 'src/child/', 'src/observe/events.ts'], types: ['src/clock.ts'] },
+  { from: 'src/run.ts', to: ['src/elector/', 'src/child/'], types: ['src/observe/', 'src/signals.ts'] },
   { from: 'src/clock.ts', to: [] },
-  { from: 'src/cli/', to: ['src/cli/', 'src/elector/timing.ts', 'src/observe/printable.ts'] },
+  { from: 'src/signals.ts', to: [], types: ['src/observe/events.ts'] },
+  { from: 'src/cli/', to: ['src/cli/', 'src/common/', 'src/elector/timing.ts'], types: ['src/locks/store.ts'] },
   {
     from: 'src/elector/',
     to: ['src/elector/', 'src/clock.ts', 'src/locks/record.ts'],
-    types: ['src/locks/lock.ts', 'src/observe/'],
+    types: ['src/locks/lock.ts', 'src/observe/events.ts'],
   },
-  { from: 'src/locks/', to: ['src/locks/', 'src/clock.ts', 'src/observe/printable.ts'], types: ['src/observe/'] },
-  { from: 'src/child/', to: ['src/child/', 'src/clock.ts'], types: ['src/observe/'] },
-  { from: 'src/observe/', to: ['src/observe/'], types: ['src/'] },
+  // Inside locks/ each store has a room of its own that nothing outside knows.
+  { from: 'src/locks/kube/', to: ['src/locks/kube/', 'src/kube-api/', 'src/common/', 'src/clock.ts', ...basics()] },
+  { from: 'src/locks/local/', to: ['src/locks/local/', 'src/common/', 'src/clock.ts', ...basics()] },
+  { from: 'src/locks/open.ts', to: ['src/locks/', 'src/clock.ts'] },
+  { from: 'src/locks/', to: ['src/clock.ts', 'src/common/', ...basics()] },
+  { from: 'src/kube-api/', to: ['src/kube-api/', 'src/clock.ts', 'src/common/'] },
+  { from: 'src/child/', to: ['src/child/', 'src/clock.ts', 'src/common/'], types: ['src/observe/events.ts'] },
+  { from: 'src/observe/', to: ['src/observe/', 'src/common/'], types: ['src/'] },
+  { from: 'src/common/', to: ['src/common/'] },
 ];
 
+/** What every lock is made of. */
+function basics(): string[] {
+  return ['lock', 'record', 'store', 'pair'].map((name) => `src/locks/${name}.ts`);
+}
+
+/** A room is a folder of src/; a file of src/ itself is one too, and so is each store inside locks/. */
+function roomOf(file: string): string {
+  const [, room = '', ...rest] = file.split('/');
+  return room === 'locks' && rest.length > 1 ? `locks/${rest[0] ?? ''}` : room;
+}
+
 /** These decide from what they are given, so they import nothing that could ask the world. */
-const pure = [
-  'src/elector/core.ts',
-  'src/elector/observation.ts',
-  'src/elector/timing.ts',
-  'src/locks/record.ts',
-  'src/child/leash.ts',
-];
+const impureOfElector = ['src/elector/driver.ts', 'src/elector/leader-elector.ts'];
+const pure = (file: string): boolean =>
+  (file.startsWith('src/elector/') && !impureOfElector.includes(file)) ||
+  ['src/locks/record.ts', 'src/child/leash.ts', 'src/child/life.ts'].includes(file);
+
+/** Events that observe/ itself tells. */
+const toldByLog = ['note'];
+
+/** Named in comments, and not ours. */
+const othersFiles: readonly string[] = [];
 
 /** Each of these packages is met in one file, which hides it from all others. */
 const packageOwners: Readonly<Record<string, string>> = {
-  '@kubernetes/client-node': 'src/locks/kube.ts',
+  '@kubernetes/client-node': 'src/kube-api/config/client-node.ts',
   commander: 'src/cli/options.ts',
   chalk: 'src/observe/logger.ts',
   execa: 'src/child/supervisor.ts',
@@ -64,12 +94,12 @@ const packageOwners: Readonly<Record<string, string>> = {
 
 /** Timers outside src/clock.ts. None of them judges a lease: the clock's instants alone do. */
 const timerReasons: Readonly<Record<string, string>> = {
-  'src/child/gate-node.ts': 'a process of its own, which waits for the signal that it sent itself',
-  'src/locks/connection.ts': 'health of a connection: a late answer closes it',
-  'src/locks/exec-plugin.ts': 'limit of a credential plugin that is renewed in the background',
-  'src/locks/failure.ts': "a request's limit, which ends the request",
-  'src/locks/object-watch.ts': 'pauses between two watches',
-  'src/locks/transport.ts': "a request's limit, which ends the request",
+  'src/child/gate/gate-node.ts': 'a process of its own, which waits for the signal that it sent itself',
+  'src/kube-api/http2.ts': 'health of a connection: a late answer closes it',
+  'src/kube-api/config/exec-plugin.ts': 'limit of a credential plugin that is renewed in the background',
+  'src/kube-api/failure.ts': "a request's limit, which ends the request",
+  'src/locks/kube/watch.ts': 'pauses between two watches',
+  'src/kube-api/transport.ts': "a request's limit, which ends the request",
 };
 
 const timers = new Set(['setTimeout', 'setInterval', 'timeout']);
@@ -89,7 +119,7 @@ describe('imports', () => {
       "import { earliest } from '../clock.ts';",
       "import type { Leash } from '../child/leash.ts';",
       "import { parse } from '../locks/lock.ts';",
-      "export { printable } from '../observe/printable.ts';",
+      "export { printable } from '../observe/events.ts';",
       "import type { Event } from '../observe/events.ts';",
       "const late = () => import('../run.ts');",
       "type Later = import('../cli/config.ts').Config;",
@@ -97,7 +127,7 @@ describe('imports', () => {
     expect(importsOf({ file: 'src/elector/core.ts', text }).flatMap(arrowFault)).toEqual([
       'src/elector/core.ts must not import src/child/leash.ts',
       'src/elector/core.ts may import src/locks/lock.ts with `import type` alone',
-      'src/elector/core.ts may import src/observe/printable.ts with `import type` alone',
+      'src/elector/core.ts may import src/observe/events.ts with `import type` alone',
       'src/elector/core.ts must not import src/run.ts',
       'src/elector/core.ts must not import src/cli/config.ts',
     ]);
@@ -110,8 +140,32 @@ describe('imports', () => {
   });
 
   test('by what decides purely are of nothing that could ask the world', () => {
-    const impure = imports.filter(({ from, to }) => pure.includes(from) && !to.startsWith('src/'));
+    const impure = imports.filter(({ from, to }) => pure(from) && !to.startsWith('src/'));
     expect(impure).toEqual([]);
+  });
+
+  test('by what decides purely are of what decides purely, but for types', () => {
+    const allowed = (file: string): boolean => pure(file) || file === 'src/clock.ts';
+    const impure = imports.filter(({ from, to, typeOnly }) => pure(from) && !typeOnly && !allowed(to));
+    expect(impure).toEqual([]);
+  });
+
+  test('make no circle of files', () => {
+    expect(circles(imports.map(({ from, to }) => [from, to]))).toEqual([]);
+  });
+
+  test('make no circle of rooms, but for types of what others tell', () => {
+    // observe/ knows everybody's types, to put what happened into words, and nobody needs it to run.
+    const met = imports.filter(({ from, to, typeOnly }) => to.startsWith('src/') && !(typeOnly && roomOf(from) === 'observe'));
+    const others = met.map(({ from, to }) => [roomOf(from), roomOf(to)] as const).filter(([from, to]) => from !== to);
+    expect(circles(others.filter(([from]) => from !== 'locks'))).toEqual([]);
+    // The door of locks/ opens each store; a store knows only what every lock is made of.
+    const doors = imports.filter(({ from, to }) => roomOf(from) === 'locks' && roomOf(to).startsWith('locks/'));
+    expect(doors.map(({ from }) => from).filter((from) => from !== 'src/locks/open.ts')).toEqual([]);
+  });
+
+  test('in a circle are found', () => {
+    expect(circles([['a', 'b'], ['b', 'c'], ['c', 'b'], ['c', 'd'], ['e', 'e2']])).toEqual([['b', 'c']]);
   });
 
   test('of a package are in the one file that owns it', () => {
@@ -124,6 +178,31 @@ describe('imports', () => {
 
   test('name the file, since Node and the type checker want the extension', () => {
     expect(imports.filter(({ to }) => to.startsWith('src/') && !existsSync(path.join(root, to)))).toEqual([]);
+  });
+});
+
+describe('events', () => {
+  test('are each emitted somewhere', () => {
+    const kinds = kindsOfEvents(read('src/observe/events.ts'));
+    expect(kinds.length).toBeGreaterThan(20);
+    const emitted = sources.filter(({ file }) => !file.startsWith('src/observe/') || file.endsWith('announcer.ts'));
+    const emits = (kind: string): boolean => emitted.some(({ text }) => text.includes(`kind: '${kind}'`));
+    expect(kinds.filter((kind) => !emits(kind) && !toldByLog.includes(kind))).toEqual([]);
+  });
+
+  test('are found by their kinds', () => {
+    expect(kindsOfEvents("export type Event =\n  | { readonly kind: 'a'; readonly b: 1 }\n  | { readonly kind: 'c' };\n")).toEqual([
+      'a',
+      'c',
+    ]);
+  });
+});
+
+describe('mutants', () => {
+  test('each still apply: their text stands once in their file', () => {
+    const edits = mutants.flatMap((mutant) => ('edits' in mutant ? mutant.edits : [mutant]));
+    const times = ({ file, find }: Edit): number => read(file).split(find).length - 1;
+    expect(edits.filter((edit) => times(edit) !== 1).map(({ file, find }) => ({ file, find }))).toEqual([]);
   });
 });
 
@@ -209,6 +288,34 @@ describe('each file', () => {
   });
 });
 
+describe('names of files', () => {
+  const files = new Set(
+    ['src', 'test', 'scripts', 'docs', 'examples', 'bin', '.'].flatMap((folder) => anyFilesUnder(folder)),
+  );
+  const names = new Set([...files].map((file) => path.posix.basename(file)));
+
+  test('in comments and documents are of files that are there', () => {
+    const texts = [...['src', 'test', 'scripts'].flatMap(filesUnder)].map((file) => ({ file, text: commentsOf(read(file)) }));
+    const documents = [...files].filter((file) => file.endsWith('.md') && file !== 'CHANGELOG.md');
+    const all = [...texts, ...documents.map((file) => ({ file, text: read(file) }))];
+    expect(all.flatMap(({ file, text }) => danglingNames(text).map((name) => `${file}: ${name}`))).toEqual([]);
+  });
+
+  test('that are not there are found', () => {
+    expect(danglingNames('see core.ts, src/run.ts and gone.ts, `src/locks/gone.ts`, go.mod')).toEqual([
+      'gone.ts',
+      'src/locks/gone.ts',
+    ]);
+  });
+
+  function danglingNames(text: string): string[] {
+    const found = text.match(/(?<![\w/.*-])[\w./-]*\b[\w-]+\.(?:ts|mjs|md)\b(?!\w)/g) ?? [];
+    const isThere = (name: string): boolean =>
+      name.startsWith('.d.') || (name.includes('/') ? [...files].some((file) => `/${file}`.endsWith(`/${name.replace(/^(?:\.\.?\/)+/, '')}`)) : names.has(name));
+    return found.filter((name) => !isThere(name) && !othersFiles.includes(name));
+  }
+});
+
 describe('README', () => {
   const file = path.join(root, 'README.md');
   const missing = existsSync(file) ? undefined : 'README.md does not exist yet';
@@ -240,6 +347,47 @@ function filesUnder(folder: string): string[] {
     .filter((name) => /\.(ts|mts|mjs)$/.test(name) && !name.includes('node_modules'))
     .map((name) => path.posix.join(folder, name))
     .sort();
+}
+
+/** Every set of nodes that reach each other, by Tarjan's algorithm. */
+function circles(edges: readonly (readonly [string, string])[]): string[][] {
+  const next = new Map<string, string[]>();
+  for (const [from, to] of edges) next.set(from, [...(next.get(from) ?? []), to]);
+  const reach = (start: string): Set<string> => {
+    const seen = new Set<string>();
+    const open = [...(next.get(start) ?? [])];
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      if (seen.has(node)) continue;
+      seen.add(node);
+      open.push(...(next.get(node) ?? []));
+    }
+    return seen;
+  };
+  const reached = new Map([...next.keys()].map((node) => [node, reach(node)]));
+  const inCircle = [...reached].filter(([node, seen]) => seen.has(node)).map(([node]) => node);
+  const groups = new Map(
+    inCircle.map((node) => {
+      const group = inCircle.filter((other) => reached.get(node)?.has(other) && reached.get(other)?.has(node)).sort();
+      return [group.join(' '), group];
+    }),
+  );
+  return [...groups.values()];
+}
+
+function kindsOfEvents(text: string): string[] {
+  return [...text.slice(text.indexOf('export type Event')).matchAll(/^ {2}\| \{\s*readonly kind: '([\w-]+)'/gm)].map(
+    ([, kind = '']) => kind,
+  );
+}
+
+function commentsOf(text: string): string {
+  return (text.match(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*/g) ?? []).join('\n');
+}
+
+function anyFilesUnder(folder: string): string[] {
+  return readdirSync(path.join(root, folder), { recursive: folder !== '.', encoding: 'utf8' })
+    .filter((name) => !name.includes('node_modules'))
+    .map((name) => path.posix.join(folder, name));
 }
 
 function importsOf({ file, text }: Source): Import[] {

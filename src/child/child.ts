@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import type { Clock, Now } from '../clock.ts';
 import { possiblyElapsed, possiblyPast, shownElapsed } from '../clock.ts';
 import type { Event, Report } from '../observe/events.ts';
-import type { Guardian } from './guardian.ts';
+import type { Guardian } from './guardian/guardian.ts';
 import { extend, type HeldLeash, type Leash, pull, shorten, untilPull } from './leash.ts';
 import {
   type CommandTree,

@@ -8,8 +8,8 @@ import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { Child, type ChildOptions, type CommandProcess } from './child.ts';
 import { newCookie } from './environment.ts';
-import { type GatePlan, planGate } from './gate.ts';
-import { type Guardian, type GuardianChoice, startGuardian } from './guardian.ts';
+import { type GatePlan, planGate } from './gate/gate.ts';
+import { type Guardian, type GuardianChoice, startGuardian } from './guardian/guardian.ts';
 import { hold, type Leash, pull } from './leash.ts';
 import { CommandTree, countForks, keepDescriptor } from './sweep.ts';
 

@@ -8,13 +8,13 @@ import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
 import { isatty } from 'node:tty';
 import { completeTiming, timingFaults, type Timing } from '../elector/timing.ts';
-import { printable } from '../observe/printable.ts';
+import { printable } from '../common/printable.ts';
+import type { Standing, Store } from '../locks/store.ts';
 import {
   type Environment,
   flagOf,
   helpText,
   insideTerm,
-  type lockKinds,
   type OptionName,
   type OptionsRead,
   type OptionValues,
@@ -22,27 +22,10 @@ import {
   variableOf,
 } from './options.ts';
 
-export type LockKind = (typeof lockKinds)[number];
-
-interface Coordinated {
-  readonly identity: string;
-  readonly binaryVersion: string;
-  readonly emulationVersion: string;
-}
-
 export interface Config {
   /** No namespace: that of the service account or of the context, which only the cluster's configuration tells. */
   readonly lock: { readonly namespace: string | undefined; readonly name: string };
-  readonly store:
-    | {
-        readonly kind: 'kube';
-        readonly lockKind: LockKind;
-        readonly kubeconfig?: string;
-        readonly context?: string;
-        /** Set: the API server assigns the lock (KEP-4355). */
-        readonly coordinated?: Coordinated;
-      }
-    | { readonly kind: 'local'; readonly folder: string };
+  readonly store: Store;
   /** The full name of the lock under whose term we run ourselves; see `refusedLock`. */
   readonly outerLock: string | undefined;
   readonly identity: string;
@@ -199,7 +182,7 @@ function lockOf({ values, sources }: OptionsRead, faults: string[]): Config['loc
 function storeOf(
   { values, sources }: OptionsRead,
   facts: Facts,
-  coordinated: Coordinated | undefined,
+  coordinated: Standing | undefined,
   faults: string[],
 ): Config['store'] | undefined {
   const { local, lockKind, kubeconfig, context } = values;
@@ -239,7 +222,7 @@ function storeOf(
   return { kind: 'local', folder: path.resolve(base, local === true ? '.local/state/leader-run' : local) };
 }
 
-function coordinatedOf({ values, sources }: OptionsRead, identity: string, faults: string[]): Coordinated | undefined {
+function coordinatedOf({ values, sources }: OptionsRead, identity: string, faults: string[]): Standing | undefined {
   const { coordinated, binaryVersion, emulationVersion = binaryVersion, lockKind, wait } = values;
   if (coordinated !== true) {
     const versions = (['binaryVersion', 'emulationVersion'] as const).flatMap((name) => sources[name] ?? []);

@@ -6,7 +6,8 @@
 // Invariant: readOptions never throws and never stops at the first fault.
 
 import { Command, CommanderError, Option } from 'commander';
-import { printable } from '../observe/printable.ts';
+import { printable } from '../common/printable.ts';
+import type { LockKind } from '../locks/store.ts';
 import { parseDuration, type Parsed } from './duration.ts';
 import { exitStatusTable } from './exit-status.ts';
 import {
@@ -26,7 +27,13 @@ import {
   waitTime,
 } from './values.ts';
 
-export const lockKinds = ['lease', 'endpoints', 'configmaps', 'endpointsleases', 'configmapsleases'] as const;
+export const lockKinds = [
+  'lease',
+  'endpoints',
+  'configmaps',
+  'endpointsleases',
+  'configmapsleases',
+] as const satisfies readonly LockKind[];
 
 interface Row<T, S extends string | undefined = string | undefined> {
   readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Command' | 'Output';

@@ -3,7 +3,7 @@
 // Invariant: no parser throws, and no fault repeats its text unescaped (what it offers instead is always well-formed).
 
 import { constants } from 'node:os';
-import { printable } from '../observe/printable.ts';
+import { printable } from '../common/printable.ts';
 import { parseDuration, type Parsed } from './duration.ts';
 
 export function anyText(text: string): Parsed<string> {

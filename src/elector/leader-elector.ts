@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Lock } from '../locks/lock.ts';
 import type { LossReason, Report } from '../observe/events.ts';
-import { type Elected, Elector } from './elector.ts';
+import { type Elected, Elector } from './driver.ts';
 import type { Patience, Token } from './state.ts';
 import type { Term } from './term.ts';
 import { completeTiming, type Leash, type Timing, type TimingFault, timingFaults } from './timing.ts';

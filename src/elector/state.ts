@@ -17,7 +17,7 @@ export interface Settings {
   readonly run: string;
   readonly timing: Timing;
   readonly rules: ObservationRules;
-  /** A command starts only under an object that is at least so old by the server's clock (reliability.md P4). */
+  /** A command starts only under an object that is at least so old by the server's clock. */
   readonly newLockWaitMs: number;
   /** The lock's: a record whose times it cannot keep would come back as somebody else's. Unset: 1. */
   readonly timeGrainMs?: number;

@@ -78,7 +78,6 @@ export type Event =
       readonly why: 'forwarded' | 'asked' | 'deposed' | 'lost' | 'grace-over' | 'left-over' | 'leash' | 'unguarded';
     }
   | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
-  | { readonly kind: 'swept'; readonly pids: readonly number[] }
   | { readonly kind: 'guardian-replaced'; readonly why: string }
   | { readonly kind: 'ignored-signal'; readonly signal: string }
   | { readonly kind: 'pid-1'; readonly zombies: number }

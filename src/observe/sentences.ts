@@ -4,7 +4,7 @@
 // `printable`.
 
 import type { Event } from './events.ts';
-import { nameCap, printable } from './printable.ts';
+import { nameCap, printable } from '../common/printable.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -24,7 +24,6 @@ export function levelOf(event: Event): LogLevel {
     case 'long-lease':
     case 'release-failed':
     case 'unkillable':
-    case 'swept':
     case 'guardian-replaced':
       return 'warn';
     case 'own-name':
@@ -134,8 +133,6 @@ export function sentence(event: Event): string {
       return `${printable(event.signal)} ${signalReasons[event.why]}`;
     case 'unkillable':
       return `SIGKILL does not end ${processes(event.pids)}; the lock is not released while they live`;
-    case 'swept':
-      return `killed ${processes(event.pids)}, started by the command and no longer in its group`;
     case 'guardian-replaced':
       return `started a new guardian: ${unended(event.why)}`;
     case 'ignored-signal':

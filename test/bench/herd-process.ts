@@ -6,12 +6,12 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/clock.ts';
-import { Elector } from '../../src/elector/elector.ts';
+import { Elector } from '../../src/elector/driver.ts';
 import type { Term } from '../../src/elector/term.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
-import { loadKube } from '../../src/locks/kube.ts';
-import { leaseLock } from '../../src/locks/lease.ts';
-import { openTransport } from '../../src/locks/transport.ts';
+import { loadKube } from '../../src/kube-api/config/load.ts';
+import { leaseLock } from '../../src/locks/kube/lease.ts';
+import { openTransport } from '../../src/kube-api/transport.ts';
 
 const [kubeconfig = '', namespace = '', name = '', countText = '', herd = '', each] = process.argv.slice(2);
 const count = Number(countText);

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { loadKube } from '../../src/locks/kube.ts';
-import { leaseLock } from '../../src/locks/lease.ts';
+import { loadKube } from '../../src/kube-api/config/load.ts';
+import { leaseLock } from '../../src/locks/kube/lease.ts';
 import type { Lock, Sighting, WatchNews, WriteAnswer } from '../../src/locks/lock.ts';
 import { released, renewed, taken } from '../../src/locks/record.ts';
-import { openTransport } from '../../src/locks/transport.ts';
+import { openTransport } from '../../src/kube-api/transport.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { connect, type PolicyRule, type ServersClient, type User } from '../helpers/servers-client.ts';
 

@@ -3,7 +3,7 @@
 // To check: the commands' stamps judge every test.
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { lockKinds } from '../../src/cli/options.ts';
-import { leaderAnnotation } from '../../src/locks/annotation.ts';
+import { leaderAnnotation } from '../../src/locks/kube/annotation.ts';
 import { type LogLine, short, staged, type Stage, until } from '../helpers/candidate.ts';
 import { connect, type KubeObject, type ServersClient } from '../helpers/servers-client.ts';
 

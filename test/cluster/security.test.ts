@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { leaderRun, short, staged, until, untilDead } from '../helpers/candidate.ts';
 import { connect, type ServersClient } from '../helpers/servers-client.ts';
-import { makeCertificates } from '../locks/certificates.ts';
+import { makeCertificates } from '../helpers/certificates.ts';
 
 const servers = inject('servers');
 const evil = 'bob\u001b[2J\u001b]8;;http://x\u0007\u009b31m\r\n{"event":"exit"}\u202e\u2028';

@@ -2,7 +2,7 @@
 // what is due, in order, and lets every promise settle before time goes on.
 // Invariant: no real time passes but that of microtasks.
 import type { Clock, Now } from '../../src/clock.ts';
-import { Elector, type Elected } from '../../src/elector/elector.ts';
+import { Elector, type Elected } from '../../src/elector/driver.ts';
 import type { Patience } from '../../src/elector/state.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
 import type { Lock } from '../../src/locks/lock.ts';

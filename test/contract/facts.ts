@@ -4,10 +4,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
-import { leaderAnnotation } from '../../src/locks/annotation.ts';
+import { leaderAnnotation } from '../../src/locks/kube/annotation.ts';
 import type { Lock, ReadAnswer, Sighting, WriteAnswer } from '../../src/locks/lock.ts';
 import { type ElectionRecord, released, renewed, taken } from '../../src/locks/record.ts';
-import type { Transport } from '../../src/locks/transport.ts';
+import type { Transport } from '../../src/kube-api/transport.ts';
 import { holding, type Kind } from './kinds.ts';
 import type { Resource } from './memory-api.ts';
 

@@ -1,11 +1,11 @@
 // The kinds of locks, each with the requests that reading, making and writing it take, and with a hand that writes
 // records into it as another elector would. The contract is the same for all of them; only this table knows them.
 // Knows no election.
-import { annotationLock, leaderAnnotation } from '../../src/locks/annotation.ts';
-import { leaseLock } from '../../src/locks/lease.ts';
+import { annotationLock, leaderAnnotation } from '../../src/locks/kube/annotation.ts';
+import { leaseLock } from '../../src/locks/kube/lease.ts';
 import type { Lock } from '../../src/locks/lock.ts';
-import { pairLock } from '../../src/locks/multi.ts';
-import type { ObjectLockOptions } from '../../src/locks/object-lock.ts';
+import { pairLock } from '../../src/locks/pair.ts';
+import type { ObjectLockOptions } from '../../src/locks/kube/object-lock.ts';
 import type { ElectionRecord } from '../../src/locks/record.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Resource } from './memory-api.ts';

@@ -2,8 +2,8 @@
 // ones, with the Lease alone. These are the cases that client-go tested of its MultiLock until v0.27, and those of a
 // write that got no further than the first object.
 import { beforeEach, describe, expect, test } from 'vitest';
-import { leaderAnnotation } from '../../src/locks/annotation.ts';
-import { unknownLeader } from '../../src/locks/multi.ts';
+import { leaderAnnotation } from '../../src/locks/kube/annotation.ts';
+import { unknownLeader } from '../../src/locks/pair.ts';
 import type { ElectionRecord } from '../../src/locks/record.ts';
 import { bench, ManualClock } from './bench.ts';
 import { holding, pairs } from './kinds.ts';

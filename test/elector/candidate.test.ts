@@ -1,5 +1,5 @@
-// A candidate's edge cases: the rows of research/kubernetes-election.md section 2 that concern a Lease, by their
-// numbers; what it may take, when, and how it lets go.
+// A candidate's edge cases: the rows of docs/known-cases.md that concern a Lease, by their numbers; what it may take,
+// when, and how it lets go.
 // Invariant under test: nobody starts while another may still run, and everybody ends when asked to.
 
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// A holder's edge cases: the rows of research/kubernetes-election.md section 2 that concern a Lease, by their numbers,
-// and what else can go wrong between a write and its answer.
+// A holder's edge cases: the rows of docs/known-cases.md that concern a Lease, by their numbers, and what else can go
+// wrong between a write and its answer.
 // Invariant under test: a late or doubtful answer may shorten a term, never lengthen it.
 
 import { describe, expect, test } from 'vitest';

@@ -26,7 +26,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test as plainTest } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { localLock } from '../../src/locks/local.ts';
+import { localLock } from '../../src/locks/local/lock.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
 import { type ElectionRecord, taken } from '../../src/locks/record.ts';
 import { patienceMs, type Puppet, puppetScript, Stage, within } from './puppet-child.ts';

@@ -10,13 +10,14 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect as expectPlainly, test as plainTest } from 'vitest';
 import { type OptionName, options, flagOf, variableOf } from '../../src/cli/options.ts';
 import { systemClock } from '../../src/clock.ts';
-import { ConfigError, loadKube } from '../../src/locks/kube.ts';
-import { leaseShape } from '../../src/locks/lease.ts';
-import { type Json, known, replacement, sightingOf } from '../../src/locks/object.ts';
+import { ConfigError } from '../../src/kube-api/config/errors.ts';
+import { loadKube } from '../../src/kube-api/config/load.ts';
+import { leaseShape } from '../../src/locks/kube/lease.ts';
+import { type Json, known, replacement, sightingOf } from '../../src/locks/kube/object.ts';
 import { microTime } from '../../src/locks/record.ts';
 import { MemoryLock, Rig } from '../elector/rig.ts';
 import { type Arena, type Run, test } from '../helpers/run-cli.ts';
-import { makeCertificates } from '../locks/certificates.ts';
+import { makeCertificates } from '../helpers/certificates.ts';
 
 const ourLines = /^((leader-run: .*|\d\d:\d\d:\d\d\.\d{3} leader-run {2}.*|\{"time":.*)\n)+$/;
 

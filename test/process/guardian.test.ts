@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, vi } from 'vitest';
 import { newCookie } from '../../src/child/environment.ts';
-import { startGuardian } from '../../src/child/guardian.ts';
-import { guardianScript } from '../../src/child/guardian-script.ts';
+import { startGuardian } from '../../src/child/guardian/guardian.ts';
+import { guardianScript } from '../../src/child/guardian/script.ts';
 import { type Clock, later, systemClock } from '../../src/clock.ts';
 import {
   type Arena,

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { type Certificates, makeCertificates } from '../locks/certificates.ts';
+import { type Certificates, makeCertificates } from '../helpers/certificates.ts';
 import { type Arena, test } from '../helpers/run-cli.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

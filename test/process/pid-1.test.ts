@@ -42,7 +42,7 @@ async function leaderOf(arena: Arena, run: Run): Promise<number> {
   return found ?? 0;
 }
 
-/** Four lines of sh that reap, pass SIGTERM on and keep the status (research/supervision.md section 3). */
+/** Four lines of sh that reap, pass SIGTERM on and keep the status. */
 const shim = [
   'sh',
   '-c',

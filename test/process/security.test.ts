@@ -10,8 +10,8 @@ import path from 'node:path';
 import { createServer } from 'node:tls';
 import { beforeAll, describe, type ExpectStatic } from 'vitest';
 import { type Arena, descendantsOf, descriptorsOf, type Run, test, textOf } from '../helpers/run-cli.ts';
-import { type Certificates, makeCertificates } from '../locks/certificates.ts';
-import { type Asked, type FakeApi, type FakeOptions, startFakeApi } from '../locks/fake-api.ts';
+import { type Certificates, makeCertificates } from '../helpers/certificates.ts';
+import { type Asked, type FakeApi, type FakeOptions, startFakeApi } from '../helpers/fake-api.ts';
 
 const ourLines = /^((leader-run: .*|\d\d:\d\d:\d\d\.\d{3} leader-run {2}.*|\{"time":.*)\n)+$/;
 

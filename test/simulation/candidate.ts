@@ -2,7 +2,7 @@
 // when it is started again after its end. Everything that judges is the shipped code.
 // Invariants: a killed run never comes back; its command is left to its guardian; a new run has a new uuid.
 
-import { Elector } from '../../src/elector/elector.ts';
+import { Elector } from '../../src/elector/driver.ts';
 import type { Event } from '../../src/observe/events.ts';
 import { run as runStory } from '../../src/run.ts';
 import type { Sighting } from '../../src/locks/lock.ts';

@@ -1,5 +1,5 @@
 // A simulated command with its processes, and the guardian that holds its deadline. Decides when its processes end,
-// given what they are told. Imitates src/child/guardian.ts and the guardian's script; knows no lock.
+// given what they are told. Imitates src/child/guardian/guardian.ts and the guardian's script; knows no lock.
 // Invariants: a guardian acts by its own reading of boot time, whatever has become of leader-run; a deadline that is
 // past is never extended; at the end of file it kills within 250 ms.
 

@@ -1,6 +1,6 @@
-// The oracle: sees everything that really happens, in true time, and says which promise it breaks (P1 to P8 and V1 to
-// V5 of research/reliability.md). Decides nothing in the simulated world and shares no code with what it judges but the
-// numbers of the configuration.
+// The oracle: sees everything that really happens, in true time, and says which promise it breaks (P1 to P8, safety,
+// and V1 to V5, liveness; each is worded where it is judged). Decides nothing in the simulated world and shares no
+// code with what it judges but the numbers of the configuration.
 // Invariant: it believes effects (a command is alive, a write was applied), never what a candidate says of itself.
 
 import { guardLeadMs, marginMs, type Leash } from '../../src/elector/timing.ts';

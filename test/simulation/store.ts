@@ -88,7 +88,7 @@ export class Store {
 
 /**
  * As the lock shows it; the age by the server's clock, in whole seconds and rounded down, is told in answers only. To a
- * candidate of a coordinated lock, given by its name, also what the coordinator wants of it (src/locks/coordinated.ts).
+ * candidate of a coordinated lock, given by its name, also what the coordinator wants of it (kube/coordinated.ts).
  */
 export function sightingOf(moment: Moment, answeredAt?: number, candidate?: string): Sighting {
   if (!moment) return { kind: 'absent' };

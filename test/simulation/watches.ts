@@ -1,5 +1,5 @@
 // A watch on the simulated store: tells a candidate what changes, late, twice, out of date, or not at all. Decides only
-// what the weather makes of each event. Imitates src/locks/object-watch.ts, which tries again by itself.
+// what the weather makes of each event. Imitates src/locks/kube/watch.ts, which tries again by itself.
 // Invariant: it is a hint; nothing in the simulation relies on it.
 
 import type { WatchNews } from '../../src/locks/lock.ts';

@@ -1,12 +1,12 @@
-// The fault matrix on the real thing (reliability.md, section 4): the built program, a real API server, and something
-// in between that goes wrong. An outside observer decides from the commands' stamps whether two ever lived at once; the
-// table at the end says so for each row, once with kubeconfigs and once in the shape of a pod (CA and token as files
-// that kubelet replaces). L = 4 s, R = 2 s, r = 0.4 s unless a row says otherwise.
-// Rows in other files: 1, 3, 6, 8 promise.test.ts; 5, 7, 34, 38 machine.test.ts; 13 to 16 servers.test.ts; 12, 15 also
-// outage.test.ts; 17, 19, 20, 25 edits.test.ts; 21, 22 (rotation), 23 rights.test.ts; 35 (names and certificates)
-// trust.test.ts; 36 herd.test.ts; 37 test/interop; 39 patience.test.ts; 40 the soak. In test/process besides: 4 and 10
-// (freezer, blocked loop), 38 (streams that are closed or full). 29 is played as 12, by a proxy in place of a network
-// namespace, which the servers on loopback could not be reached from.
+// The fault matrix on the real thing: the built program, a real API server, and something in between that goes wrong.
+// An outside observer decides from the commands' stamps whether two ever lived at once; the table at the end says so
+// for each row, once with kubeconfigs and once in the shape of a pod (CA and token as files that kubelet replaces). L
+// = 4 s, R = 2 s, r = 0.4 s unless a row says otherwise. Rows in other files: 1, 3, 6, 8 promise.test.ts; 5, 7, 34,
+// 38 machine.test.ts; 13 to 16 servers.test.ts; 12, 15 also outage.test.ts; 17, 19, 20, 25 edits.test.ts; 21, 22
+// (rotation), 23 rights.test.ts; 35 (names and certificates) trust.test.ts; 36 herd.test.ts; 37 test/interop; 39
+// patience.test.ts; 40 the soak. In test/process besides: 4 and 10 (freezer, blocked loop), 38 (streams that are
+// closed or full). 29 is played as 12, by a proxy in place of a network namespace, which the servers on loopback
+// could not be reached from.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';

@@ -8,7 +8,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ServersClient } from '../../helpers/servers-client.ts';
-import { makeCertificates, type Pair } from '../../locks/certificates.ts';
+import { makeCertificates, type Pair } from '../../helpers/certificates.ts';
 
 export interface Answered {
   readonly status: number;

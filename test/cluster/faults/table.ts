@@ -1,5 +1,5 @@
-// What it decides: what becomes of one row of the fault matrix (reliability.md, section 4): how it is played, what is
-// measured and how the table at the end of a run looks. The numbers of the rows are those of the report.
+// What it decides: what becomes of one row of the fault matrix: how it is played, what is measured and how the table at
+// the end of a run looks.
 // What it does not know: the faults themselves.
 // To check: the worst overlap comes from the stamps of the commands and from nowhere else.
 import { expect } from 'vitest';

@@ -11,7 +11,7 @@ import { type Stage, until } from '../../helpers/candidate.ts';
 import { startFaultProxy } from '../../helpers/fault-proxy.ts';
 import { missing, notRoot } from '../../helpers/run-cli.ts';
 import type { ServersClient } from '../../helpers/servers-client.ts';
-import { makeCertificates, type Pair } from '../../locks/certificates.ts';
+import { makeCertificates, type Pair } from '../../helpers/certificates.ts';
 import { type Meddler, startMeddler } from './meddler.ts';
 import { playAll } from './suite.ts';
 import { type ConditionalRow, expectKept, renewedAgain, startPair, takenOver } from './table.ts';

@@ -1,0 +1,109 @@
+// What a kubeconfig's chosen cluster means to a connection: address, proxy, trust. Decides which contradictions are
+// refused at the start rather than met at the first request. Knows neither how files are merged (kubeconfig.ts), nor
+// what a user is (user.ts), nor how a connection is made.
+// Invariant: credentials go out unencrypted only over loopback, where `kubectl proxy` listens.
+
+import { constants } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { BlockList, isIP } from 'node:net';
+import type { Clock } from '../../clock.ts';
+import { nameCap, printable } from '../../common/printable.ts';
+import { isProxy } from '../proxy.ts';
+import type { KubeTarget, Trust } from '../target.ts';
+import { chooseContext, type Entry, fault, text } from './kubeconfig.ts';
+import { pemSource } from './pem.ts';
+import { authorizeOf } from './user.ts';
+
+/** Undefined when no file exists or all are empty, unless one is required. */
+export async function targetOfKubeconfig(
+  files: readonly string[],
+  options: { readonly required: boolean; readonly context: string | undefined },
+  clock: Clock,
+  env: NodeJS.ProcessEnv,
+): Promise<KubeTarget | undefined> {
+  const chosen = await chooseContext(files, options);
+  if (chosen === undefined) return undefined;
+  const { cluster, user, context } = chosen;
+  const server = serverOf(cluster);
+  const trust = await trustOf(cluster);
+  return {
+    server,
+    where: server.host,
+    namespace: text(context, 'namespace'),
+    proxy: proxyOf(cluster),
+    trust,
+    authorize:
+      user === undefined ? () => Promise.resolve({ headers: {} }) : await authorizeOf(user, cluster, trust, clock, env),
+    warnings: [trust.insecure ? unverified(cluster, server) : [], await openSecrets(user)].flat(),
+  };
+}
+
+function unverified({ key }: Entry, { host }: URL): string {
+  return `${key}.insecure-skip-tls-verify is set: whoever sits between here and ${host} can read and change everything`;
+}
+
+/** What stands in the file itself; files that it names have modes of their own. */
+const secretFields = ['token', 'password', 'client-key-data', 'auth-provider'];
+
+/** Readable by a group is what a Secret's volume looks like, so only what everybody can read is told. */
+async function openSecrets(user: Entry | undefined): Promise<string[]> {
+  if (user === undefined || !secretFields.some((field) => Boolean(user.fields[field]))) return [];
+  // It has been read: should it be gone by now, there is nothing to warn of.
+  const mode = await stat(user.file).then(
+    (found) => found.mode,
+    () => 0,
+  );
+  if ((mode & constants.S_IROTH) === 0) return [];
+  return [`${printable(user.file)} holds credentials that every user of this machine can read: chmod 600 it`];
+}
+
+function serverOf(cluster: Entry): URL {
+  const given = text(cluster, 'server');
+  if (given === undefined) throw fault(cluster, 'server', 'is missing');
+  const server = URL.canParse(given) ? new URL(given) : undefined;
+  if (server?.protocol !== 'https:' && server?.protocol !== 'http:') {
+    throw fault(cluster, 'server', `is ${printable(given, nameCap)}, which is no https:// address`);
+  }
+  if (server.protocol === 'http:' && !isLoopback(server.hostname)) {
+    throw fault(
+      cluster,
+      'server',
+      `is ${printable(given, nameCap)}: unencrypted, which is taken only on this machine (kubectl proxy)`,
+    );
+  }
+  return server;
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const family = isIP(host);
+  return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+function proxyOf(cluster: Entry): URL | undefined {
+  const given = text(cluster, 'proxy-url');
+  if (given === undefined) return undefined;
+  const proxy = URL.canParse(given) ? new URL(given) : undefined;
+  if (isProxy(proxy)) return proxy;
+  throw fault(cluster, 'proxy-url', 'is no address that begins with http://, https:// or socks5://');
+}
+
+async function trustOf(cluster: Entry): Promise<Trust> {
+  const insecure = cluster.fields['insecure-skip-tls-verify'] === true;
+  const ca = pemSource(cluster, 'certificate-authority');
+  if (insecure && ca !== undefined) {
+    throw fault(cluster, 'insecure-skip-tls-verify', 'contradicts certificate-authority; keep one of the two');
+  }
+  await ca?.().catch((error: unknown) => {
+    throw fault(
+      cluster,
+      'certificate-authority',
+      `is of no use: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+  return { insecure, serverName: text(cluster, 'tls-server-name'), ca: async () => await ca?.() };
+}

@@ -1,0 +1,170 @@
+// Which cluster, user and namespace a kubeconfig names, the way kubectl reads it: the first file of a KUBECONFIG list
+// that sets something wins, missing files of the list are skipped, and paths are relative to the file that holds them.
+// client-node 1.4.0 does the first three otherwise (the last current-context wins, duplicates and missing files throw),
+// which could elect in the wrong cluster. Knows nothing of connections; what the fields mean to one is chosen.ts's and user.ts's.
+// Invariant: every fault is a ConfigError of one sentence with file and key, and no message quotes a file's content.
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { CORE_SCHEMA, load, YAMLException } from 'js-yaml';
+import { nameCap, printable } from '../../common/printable.ts';
+import { errorCode } from '../credentials.ts';
+import { ConfigError } from './errors.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** One named entry of a kubeconfig, with the file it stands in. */
+export interface Entry {
+  readonly file: string;
+  /** For messages: `clusters[prod]`. */
+  readonly key: string;
+  readonly name: string;
+  readonly fields: Fields;
+}
+
+export interface Chosen {
+  readonly cluster: Entry;
+  /** Undefined for a context without a user: requests go out anonymous. */
+  readonly user: Entry | undefined;
+  readonly context: Entry;
+}
+
+interface Merged {
+  readonly files: string[];
+  currentContext: string | undefined;
+  readonly contexts: Map<string, Entry>;
+  readonly clusters: Map<string, Entry>;
+  readonly users: Map<string, Entry>;
+}
+
+/**
+ * Reads the files in order; undefined when none of them exists or all are empty, unless `required`.
+ * `context` overrides current-context.
+ */
+export async function chooseContext(
+  files: readonly string[],
+  { required, context }: { readonly required: boolean; readonly context: string | undefined },
+): Promise<Chosen | undefined> {
+  const merged: Merged = {
+    files: [],
+    currentContext: undefined,
+    contexts: new Map(),
+    clusters: new Map(),
+    users: new Map(),
+  };
+  for (const file of files) {
+    const document = await readDocument(file, required);
+    if (document !== undefined) merge(merged, file, document);
+  }
+  const empty =
+    merged.contexts.size + merged.clusters.size + merged.users.size === 0 && merged.currentContext === undefined;
+  if (empty && !required && context === undefined) return undefined;
+  return choose(merged, context, files);
+}
+
+async function readDocument(file: string, required: boolean): Promise<Fields | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' && !required) return undefined;
+    const why = { ENOENT: 'it does not exist', EISDIR: 'it is a directory', EACCES: 'permission denied' }[code] ?? code;
+    throw new ConfigError(`cannot read the kubeconfig ${printable(file)}: ${why}`);
+  }
+  const document = parseYaml(file, text);
+  if (document === undefined || document === null) return undefined;
+  if (!isFields(document))
+    throw new ConfigError(`the kubeconfig ${printable(file)} holds no mapping with clusters, users and contexts`);
+  return document;
+}
+
+function parseYaml(file: string, text: string): unknown {
+  try {
+    return load(text, { schema: CORE_SCHEMA });
+  } catch (error) {
+    // The exception's message quotes the lines around the fault, and they may hold a token.
+    throw new ConfigError(`the kubeconfig ${printable(file)} is not valid YAML${placeOf(error)}`);
+  }
+}
+
+function placeOf(error: unknown): string {
+  if (!(error instanceof YAMLException)) return '';
+  // A second document (`---`) is refused without a mark, whatever the types say.
+  const mark = error.mark as typeof error.mark | undefined;
+  return `: ${printable(error.reason)}${mark === undefined ? '' : ` in line ${String(mark.line + 1)}`}`;
+}
+
+function merge(merged: Merged, file: string, document: Fields): void {
+  merged.files.push(file);
+  const current = document['current-context'];
+  if (typeof current === 'string' && current !== '') merged.currentContext ??= current;
+  for (const [list, kind, into] of [
+    ['contexts', 'context', merged.contexts],
+    ['clusters', 'cluster', merged.clusters],
+    ['users', 'user', merged.users],
+  ] as const) {
+    const entries = document[list] ?? [];
+    if (!Array.isArray(entries)) throw new ConfigError(`${list} in the kubeconfig ${printable(file)} is not a list`);
+    entries.forEach((entry: unknown, index) => {
+      const name = isFields(entry) ? entry['name'] : undefined;
+      if (!isFields(entry) || typeof name !== 'string') {
+        throw new ConfigError(`${list}[${String(index)}] in the kubeconfig ${printable(file)} has no name`);
+      }
+      const fields = entry[kind] ?? {};
+      const key = `${list}[${printable(name, nameCap)}]`;
+      if (!isFields(fields))
+        throw new ConfigError(`${key}.${kind} in the kubeconfig ${printable(file)} is not a mapping`);
+      if (!into.has(name)) into.set(name, { file, key, name, fields });
+    });
+  }
+}
+
+function choose(merged: Merged, asked: string | undefined, files: readonly string[]): Chosen {
+  const where = `the kubeconfig ${(merged.files.length > 0 ? merged.files : files).map((file) => printable(file)).join(':')}`;
+  const known = [...merged.contexts.keys()].map((name) => printable(name, nameCap)).join(', ') || 'none';
+  const name = asked ?? merged.currentContext;
+  if (name === undefined) {
+    throw new ConfigError(`${where} sets no current-context; choose one with --context (there are: ${known})`);
+  }
+  const context = merged.contexts.get(name);
+  if (context === undefined) {
+    const source = asked === undefined ? 'current-context names' : '--context names';
+    throw new ConfigError(`${source} ${printable(name, nameCap)}, which ${where} does not hold (there are: ${known})`);
+  }
+  const clusterName = text(context, 'cluster');
+  const cluster = clusterName === undefined ? undefined : merged.clusters.get(clusterName);
+  if (cluster === undefined) throw missing(context, 'cluster', clusterName);
+  const userName = text(context, 'user');
+  const user = userName === undefined ? undefined : merged.users.get(userName);
+  if (userName !== undefined && user === undefined) throw missing(context, 'user', userName);
+  return { cluster, user, context };
+}
+
+function missing(context: Entry, kind: string, name: string | undefined): ConfigError {
+  const named =
+    name === undefined ? `names no ${kind}` : `names the ${kind} ${printable(name, nameCap)}, which is not there`;
+  return new ConfigError(`${context.key} in the kubeconfig ${printable(context.file)} ${named}`);
+}
+
+/** A field that must be text if it is there; '' counts as absent, as in kubectl. */
+export function text(entry: Entry, field: string): string | undefined {
+  const value = entry.fields[field];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string') return value;
+  throw fault(entry, field, 'is not text (quote it)');
+}
+
+/** A file name, made absolute from the folder of the kubeconfig that names it. */
+export function fileName(entry: Entry, field: string): string | undefined {
+  const name = text(entry, field);
+  return name === undefined ? undefined : path.resolve(path.dirname(entry.file), name);
+}
+
+export function fault(entry: Entry, field: string, what: string): ConfigError {
+  return new ConfigError(`${entry.key}.${field} in the kubeconfig ${printable(entry.file)} ${what}`);
+}
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

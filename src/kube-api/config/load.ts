@@ -1,0 +1,99 @@
+// Where the configuration of a cluster comes from: a kubeconfig, or the service account of the pod. Decides in which
+// order they are looked for; what a kubeconfig means is chosen.ts's. Knows nothing of requests and sockets
+// (transport.ts).
+// Invariant: without a configuration there is an error, never http://localhost:8080. Inside a pod neither the client
+// nor a YAML parser is loaded, since both cost start-up time.
+
+import { access, readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import type { Clock } from '../../clock.ts';
+import { printable } from '../../common/printable.ts';
+import { bearer, errorCode, readToken, rereading } from '../credentials.ts';
+import type { KubeTarget } from '../target.ts';
+import { ConfigError } from './errors.ts';
+import { readPem } from './pem.ts';
+
+export interface KubeOptions {
+  readonly clock: Clock;
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  /** For tests. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly serviceAccountFolder?: string;
+}
+
+/** As kubectl: --kubeconfig, else the files of KUBECONFIG, else ~/.kube/config, else the pod's service account. */
+export async function loadKube(options: KubeOptions): Promise<KubeTarget> {
+  const { clock, kubeconfig, context, env = process.env } = options;
+  const listed = (env['KUBECONFIG'] ?? '').split(path.delimiter).filter((file) => file !== '');
+  const usual = path.join(env['HOME'] || homedir(), '.kube', 'config');
+  const files = kubeconfig !== undefined ? [kubeconfig] : listed.length > 0 ? listed : [usual];
+  const required = kubeconfig !== undefined;
+  // In a pod there is usually no such file, and then the YAML parser is not loaded either.
+  if (required || context !== undefined || (await anyExists(files))) {
+    const { targetOfKubeconfig } = await import('./chosen.ts');
+    const target = await targetOfKubeconfig(files, { required, context }, clock, env);
+    if (target !== undefined) return target;
+  }
+  const target = await targetOfServiceAccount(options.serviceAccountFolder ?? serviceAccountFolder, clock, env);
+  if (target !== undefined) return target;
+  throw new ConfigError(
+    `no cluster is configured: ${files.map((file) => printable(file)).join(', ')} ${files.length > 1 ? 'do' : 'does'} not exist or ` +
+      'is empty, and this is no pod; name one with --kubeconfig, or use --local for a lock on this machine alone',
+  );
+}
+
+async function anyExists(files: readonly string[]): Promise<boolean> {
+  for (const file of files) {
+    // Whatever else is wrong with the file is for its reader to tell.
+    const absent = await access(file).then(
+      () => false,
+      (error: unknown) => errorCode(error) === 'ENOENT',
+    );
+    if (!absent) return true;
+  }
+  return false;
+}
+
+const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/**
+ * Undefined outside a pod. Token and CA are replaced under a running pod, so both are read again. The client's own
+ * loadFromCluster speaks plain HTTP to ports 80, 8080 and 8001, and does not read the token again after a 401.
+ */
+async function targetOfServiceAccount(
+  folder: string,
+  clock: Clock,
+  env: NodeJS.ProcessEnv,
+): Promise<KubeTarget | undefined> {
+  const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = env;
+  if (host === '' || port === '') return undefined;
+  const tokenFile = path.join(folder, 'token');
+  const caFile = path.join(folder, 'ca.crt');
+  await readToken(tokenFile).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(
+      `this is a pod, but ${why}; let it have its token (automountServiceAccountToken), or name a --kubeconfig`,
+    );
+  });
+  const server = `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+  if (!URL.canParse(server))
+    throw new ConfigError('KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name no server');
+  // As client-go does; then the namespace must be given, and a public CA must have signed the server's certificate.
+  const namespace = await readFile(path.join(folder, 'namespace'), 'utf8').catch(() => '');
+  const hasCa = await access(caFile).then(
+    () => true,
+    () => false,
+  );
+  return {
+    server: new URL(server),
+    where: new URL(server).host,
+    namespace: namespace.trim() || undefined,
+    proxy: undefined,
+    trust: { insecure: false, serverName: undefined, ca: async () => (hasCa ? await readPem(caFile) : undefined) },
+    authorize: rereading(clock, async () => ({ headers: bearer(await readToken(tokenFile)) })),
+    warnings: hasCa ? [] : [`${caFile} cannot be read, so only a server with a publicly signed certificate is trusted`],
+  };
+}

@@ -1,0 +1,142 @@
+// A connection to a server that speaks only HTTP/1.1: as many sockets as there are requests at a time (two, when a
+// watch is open), kept alive by Node's own pool. Decides when a new one must be dialled, and does that before the
+// request is made, so that `sending` is called when the socket stands. Does not know HTTP/2 (http2.ts).
+// Invariant: as of every Connection; here an abort destroys the one socket under the request.
+
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import type { Connection, Incoming, Outgoing } from './connection.ts';
+import type { Dialed } from './dial.ts';
+import { NotHandled } from './failure.ts';
+import { assertOpen } from './proxy.ts';
+
+export function http1Connection(
+  first: Socket,
+  server: URL,
+  redial: (signal: AbortSignal) => Promise<Dialed>,
+): Connection {
+  const pool = new Pool(first);
+  let open = true;
+  return {
+    usable: () => open,
+    open: async (request, sending, signal) => {
+      if (pool.mustDial()) {
+        const { socket, protocol } = await redial(signal);
+        assertOpen(socket);
+        pool.add(socket);
+        if (protocol !== 'http/1.1') {
+          // The server has learnt HTTP/2 since: the next request finds a new connection.
+          open = false;
+          pool.destroy();
+          throw new NotHandled('the server changed its protocol');
+        }
+      }
+      return await exchange(pool, server, request, sending, signal);
+    },
+    // An HTTP/1.1 peer cannot be asked; TCP keep-alive and the watch's own end must do.
+    keepAsking: () => () => undefined,
+    retire: () => {
+      open = false;
+      pool.closeWhenIdle();
+    },
+    destroy: () => {
+      open = false;
+      pool.destroy();
+    },
+  };
+}
+
+async function exchange(
+  pool: Pool,
+  server: URL,
+  request: Outgoing,
+  sending: () => void,
+  signal: AbortSignal,
+): Promise<Incoming> {
+  return await new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const { method, path, body } = request;
+    const headers = {
+      ...request.headers,
+      host: server.host,
+      ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
+    };
+    const outgoing = http.request({ agent: pool, method, path, headers });
+    function abort(): void {
+      outgoing.destroy(signal.reason as Error);
+    }
+    signal.addEventListener('abort', abort, { once: true });
+    // Comes when the request has got its socket, in the same turn in which its head is written to it.
+    outgoing.once('socket', sending);
+    outgoing.on('error', reject);
+    outgoing.once('close', () => {
+      signal.removeEventListener('abort', abort);
+      reject(new Error('the connection was closed before the answer'));
+    });
+    outgoing.once('response', (response) => {
+      response.on('error', () => undefined); // Its reader hears of it as well.
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: response.headers,
+        body: response,
+        cancel: () => {
+          response.destroy();
+        },
+      });
+    });
+    outgoing.end(body);
+  });
+}
+
+/** Node's own keep-alive pool, fed with sockets that are already connected and trusted. */
+class Pool extends http.Agent {
+  readonly #ready: Socket[];
+  readonly #live = new Set<Socket>();
+  #closing = false;
+
+  constructor(first: Socket) {
+    super({ keepAlive: true });
+    this.#ready = [];
+    this.add(first);
+  }
+
+  mustDial(): boolean {
+    return (
+      this.#ready.length === 0 &&
+      Object.values(this.freeSockets).every((list) => list === undefined || list.length === 0)
+    );
+  }
+
+  add(socket: Socket): void {
+    this.#ready.push(socket);
+    this.#live.add(socket);
+    socket.once('close', () => {
+      this.#live.delete(socket);
+      const index = this.#ready.indexOf(socket);
+      if (index >= 0) this.#ready.splice(index, 1);
+    });
+  }
+
+  override createConnection(): Socket {
+    const socket = this.#ready.pop();
+    if (socket === undefined) throw new Error('the connection was closed before the request');
+    return socket;
+  }
+
+  override keepSocketAlive(socket: Socket): boolean {
+    if (this.#closing) return false;
+    super.keepSocketAlive(socket);
+    return true;
+  }
+
+  closeWhenIdle(): void {
+    this.#closing = true;
+    for (const socket of [...this.#ready, ...Object.values(this.freeSockets).flatMap((list) => list ?? [])])
+      socket.destroy();
+  }
+
+  override destroy(): void {
+    super.destroy();
+    for (const socket of this.#live) socket.destroy();
+  }
+}

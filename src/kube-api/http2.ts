@@ -1,0 +1,122 @@
+// A connection to a server that speaks HTTP/2: one session that carries everything. Decides when it is good for nothing
+// more, by GOAWAY, by PINGs that stay unanswered while a watch is open, and by any request that is given up. Does not
+// know HTTP/1.1 (http1.ts), nor what a request means.
+// Invariant: as of every Connection (connection.ts); an abort destroys the session, and with it all that is on it.
+
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Connection, Incoming, Outgoing } from './connection.ts';
+import { NotHandled } from './failure.ts';
+
+/** How often a peer is asked whether it lives while a watch is open, and how long it may take to answer. */
+const pingEveryMs = 15_000;
+const pongWithinMs = 5_000;
+
+export interface PingTimes {
+  readonly everyMs: number;
+  readonly withinMs: number;
+}
+
+export async function http2Connection(
+  socket: Socket,
+  server: URL,
+  ping: PingTimes = { everyMs: pingEveryMs, withinMs: pongWithinMs },
+): Promise<Connection> {
+  const session = connectHttp2(server, { createConnection: () => socket, settings: { enablePush: false } });
+  // Whoever waits for an answer hears of it through the stream; without a listener it would end the process.
+  session.on('error', () => undefined);
+  let draining = false;
+  session.on('goaway', () => (draining = true));
+  await new Promise<void>((resolve, reject) => {
+    session.once('connect', () => {
+      resolve();
+    });
+    session.once('close', () => {
+      reject(new Error('the connection was closed at once'));
+    });
+  });
+  return {
+    usable: () => !draining && !session.closed && !session.destroyed,
+    open: (request, sending, signal) => openStream(session, request, sending, signal),
+    keepAsking: () => keepPinging(session, ping),
+    retire: () => {
+      session.close();
+    },
+    destroy: () => {
+      session.destroy();
+    },
+  };
+}
+
+async function openStream(
+  session: ClientHttp2Session,
+  request: Outgoing,
+  sending: () => void,
+  signal: AbortSignal,
+): Promise<Incoming> {
+  return await new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const { body } = request;
+    sending();
+    const stream = startStream(session, request);
+    if (body !== undefined) stream.end(body);
+    function abort(): void {
+      session.destroy(signal.reason as Error);
+    }
+    signal.addEventListener('abort', abort, { once: true });
+    stream.once('close', () => {
+      signal.removeEventListener('abort', abort);
+      reject(brokenStream(stream));
+    });
+    stream.on('error', (error: Error) => {
+      reject(stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? brokenStream(stream) : error);
+    });
+    stream.once('response', (headers) => {
+      resolve({
+        status: headers[':status'] ?? 0,
+        headers,
+        body: stream,
+        cancel: () => {
+          stream.close(constants.NGHTTP2_CANCEL);
+        },
+      });
+    });
+  });
+}
+
+function startStream(session: ClientHttp2Session, { method, path, headers, body }: Outgoing): ClientHttp2Stream {
+  try {
+    return session.request({ ':method': method, ':path': path, ...headers }, { endStream: body === undefined });
+  } catch (error) {
+    // Thrown before anything is written: the session ended in this very moment.
+    throw new NotHandled(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function brokenStream(stream: ClientHttp2Stream): Error {
+  if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM)
+    return new NotHandled('the server refused to handle the request');
+  return new Error('the connection was closed before the answer');
+}
+
+function keepPinging(session: ClientHttp2Session, { everyMs, withinMs }: PingTimes): () => void {
+  let late: NodeJS.Timeout | undefined;
+  const timer = setInterval(() => {
+    if (session.destroyed || late !== undefined) return;
+    late = setTimeout(() => {
+      // After a stall of this process timers run first; the answer may have come long ago and is read before this.
+      setImmediate(() => {
+        if (late !== undefined) session.destroy(new Error(`no answer to a PING within ${String(withinMs / 1000)} s`));
+      });
+    }, withinMs);
+    session.ping(() => {
+      clearTimeout(late);
+      late = undefined;
+    });
+  }, everyMs);
+  return () => {
+    clearInterval(timer);
+    clearTimeout(late);
+    late = undefined;
+  };
+}

@@ -1,0 +1,113 @@
+// How a lock's record lies in one kind of Kubernetes object: what to send, and what an object that came back says.
+// Keeps everything of the object that is not ours. Does not know how it is sent (object-lock.ts).
+// Invariant: an object is only believed if it is of the kind asked for and names uid and resourceVersion; without them
+// there could be no compare-and-swap.
+
+import { type ElectionRecord, formatSignature, holderAnnotation, parseSignature, type Signature } from '../record.ts';
+import type { Sighting, Version } from '../lock.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** How a kind of object is named, and how made. */
+export interface Named {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** The RBAC names. */
+  readonly group: string;
+  readonly resource: string;
+  /** Whether a PUT to an absent object creates it, and to an existing one without resourceVersion fails. */
+  readonly createsByPut: boolean;
+  /** Each run has an object of its own name, which no Role can list beforehand. */
+  readonly namedByRun?: boolean;
+}
+
+/** One kind of object that can hold a record. */
+export interface Shape extends Named {
+  /** The object with the record in it; the rest as it was. */
+  readonly encode: (object: Json, record: ElectionRecord) => Json;
+  readonly decode: (object: Json) => Decoded;
+}
+
+export type Decoded =
+  | {
+      readonly kind: 'record';
+      readonly record: ElectionRecord;
+      /** As in a Sighting. */
+      readonly coordinator?: 'invites' | 'deposes';
+    }
+  | { readonly kind: 'unreadable'; readonly text: string };
+
+/** An object as it came, with its version told. */
+export interface Known {
+  readonly version: Version;
+  readonly object: Json;
+}
+
+export function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // Whoever asked says that the answer makes no sense.
+  }
+}
+
+/** Undefined unless it is an object of this shape with uid and resourceVersion. */
+export function known(value: unknown, shape: Shape): Known | undefined {
+  if (!isJson(value) || value['kind'] !== shape.kind || value['apiVersion'] !== shape.apiVersion) return undefined;
+  const metadata = metadataOf(value);
+  const { uid, resourceVersion } = metadata as { uid?: unknown; resourceVersion?: unknown };
+  if (typeof uid !== 'string' || uid === '' || typeof resourceVersion !== 'string' || resourceVersion === '')
+    return undefined;
+  return { version: { object: uid, state: resourceVersion }, object: value };
+}
+
+/** `dateMs` is the server's clock when it answered, where it told. */
+export function sightingOf({ version, object }: Known, shape: Shape, dateMs?: number): Sighting {
+  const decoded = shape.decode(object);
+  if (decoded.kind === 'unreadable') return { ...decoded, version };
+  const { annotations, creationTimestamp } = metadataOf(object) as {
+    annotations?: unknown;
+    creationTimestamp?: unknown;
+  };
+  const signature = parseSignature(isJson(annotations) ? annotations[holderAnnotation] : undefined);
+  // Both are cut to whole seconds, so the object may be up to a second younger than they say.
+  const ageMs = dateMs === undefined ? Number.NaN : dateMs - Date.parse(String(creationTimestamp)) - 1000;
+  return { ...decoded, signature, version, ...(!Number.isNaN(ageMs) && { ageMs: Math.max(0, ageMs) }) };
+}
+
+/** The object to send in place of `before`. Its uid and resourceVersion are those that `before` came with. */
+export function replacement(before: Json, shape: Shape, record: ElectionRecord, signature: Signature): Json {
+  // What is left out here the server keeps: it takes missing managedFields for those of a client that knows none.
+  const { managedFields: _, ...metadata } = metadataOf(before) as Record<string, unknown>;
+  return shape.encode({ ...before, metadata: signed(metadata, signature) }, record);
+}
+
+export function creation(
+  namespace: string,
+  name: string,
+  shape: Shape,
+  record: ElectionRecord,
+  signature: Signature,
+): Json {
+  const object = { apiVersion: shape.apiVersion, kind: shape.kind, metadata: signed({ namespace, name }, signature) };
+  return shape.encode(object, record);
+}
+
+function signed(metadata: Json, signature: Signature): Json {
+  const annotations = isJson(metadata['annotations']) ? metadata['annotations'] : {};
+  return { ...metadata, annotations: { ...annotations, [holderAnnotation]: formatSignature(signature) } };
+}
+
+function metadataOf(object: Json): Json {
+  return partOf(object, 'metadata');
+}
+
+/** A part of an object that is an object itself; empty where it is none. */
+export function partOf(object: Json, name: 'metadata' | 'spec'): Json {
+  const part = object[name];
+  return isJson(part) ? part : {};
+}

@@ -1,0 +1,63 @@
+// Opens a lock that is kept in a cluster: configuration, connection, and the kind of object. Decides where the
+// namespace comes from when none was given; the kinds of older electors are loaded only where they are asked for.
+// Knows no election.
+// Invariant: without a namespace from anywhere nothing is opened.
+
+import type { Clock } from '../../clock.ts';
+import { loadKube } from '../../kube-api/config/load.ts';
+import { leaseLock } from './lease.ts';
+import type { Lock } from '../lock.ts';
+import type { ObjectLockOptions } from './object-lock.ts';
+import type { CompleteOptions, LockKind, OpenLock, Standing, Store } from '../store.ts';
+import { openTransport, type Transport } from '../../kube-api/transport.ts';
+
+type ClusterOptions = CompleteOptions & { readonly store: Extract<Store, { kind: 'kube' }> };
+
+/** Throws a sentence when the configuration cannot be used. */
+export async function openClusterLock(options: ClusterOptions): Promise<OpenLock> {
+  const { store, namespace: given, name, version, clock, warn } = options;
+  const target = await loadKube({ clock, kubeconfig: store.kubeconfig, context: store.context });
+  const namespace = given ?? target.namespace;
+  if (namespace === undefined) {
+    throw new Error(
+      `lock ${name} has no namespace, and the configuration names none: use --lock NAMESPACE/${name} or --namespace`,
+    );
+  }
+  const transport = openTransport(target, { version });
+  const announceOver = (): Transport => openTransport(target, { version });
+  const forObject = { transport, announceOver, namespace, name, warn };
+  const lock = store.coordinated
+    ? await assignedLock(store.coordinated, clock, forObject, announceOver())
+    : await lockOf(store.lockKind, clock, forObject);
+  return { lock, namespace, fullName: `${namespace}/${name}`, warnings: target.warnings };
+}
+
+async function assignedLock(
+  standing: Standing,
+  clock: Clock,
+  options: ObjectLockOptions,
+  transport: Transport,
+): Promise<Lock> {
+  const { coordinatedLock } = await import('./coordinated.ts');
+  return coordinatedLock({ ...options, candidate: { ...standing, transport, clock, warn: options.warn } });
+}
+
+async function lockOf(kind: LockKind, clock: Clock, options: ObjectLockOptions): Promise<Lock> {
+  switch (kind) {
+    case 'lease':
+      return leaseLock(options);
+    case 'endpoints':
+    case 'configmaps': {
+      const { annotationLock } = await import('./annotation.ts');
+      return annotationLock(kind, options);
+    }
+    case 'endpointsleases':
+    case 'configmapsleases': {
+      const { annotationLock } = await import('./annotation.ts');
+      const { pairLock } = await import('../pair.ts');
+      const older = kind === 'endpointsleases' ? 'endpoints' : 'configmaps';
+      const primary = annotationLock(older, options);
+      return pairLock({ name: `${primary.name} and its lease`, primary, secondary: leaseLock(options), clock });
+    }
+  }
+}

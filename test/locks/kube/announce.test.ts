@@ -1,0 +1,103 @@
+// The Event that a lock leaves at its object: every field, the right that it needs, and that it goes its own way.
+import { describe, expect, test } from 'vitest';
+import { bench, ManualClock } from '../../contract/bench.ts';
+import { kinds } from '../../contract/kinds.ts';
+import { MemoryApi, type Resource } from '../../contract/memory-api.ts';
+
+const attempt = { limitMs: 1000 };
+const announcement = {
+  message: 'alice became leader',
+  wallMs: Date.parse('2026-01-01T00:00:07.900Z'),
+  farewell: false,
+};
+const objects = { leases: 'Lease', endpoints: 'Endpoints', configmaps: 'ConfigMap' } satisfies Record<Resource, string>;
+
+describe.each(kinds)('a lock of the kind $name', (kind) => {
+  test('announces at each of its objects', async () => {
+    const api = new MemoryApi();
+    const events = new MemoryApi();
+    const options = {
+      transport: api.transport(),
+      announceOver: () => events.transport(),
+      namespace: 'default',
+      name: 'demo',
+    };
+    const lock = kind.open(options, new ManualClock());
+    for (const resource of kind.resources) api.put(resource, {});
+    await lock.read(attempt);
+    expect(await lock.announce?.(announcement, attempt)).toBeUndefined();
+    expect(events.calls).toEqual(kind.resources.map(() => 'POST events'));
+    expect(events.bodies).toEqual(
+      kind.resources.map((resource) => ({
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { namespace: 'default', name: expect.stringMatching(/^demo\.[0-9a-f]{16}$/) as string },
+        involvedObject: {
+          apiVersion: resource === 'leases' ? 'coordination.k8s.io/v1' : 'v1',
+          kind: objects[resource],
+          namespace: 'default',
+          name: 'demo',
+          uid: api.get(resource)?.metadata.uid,
+          resourceVersion: api.get(resource)?.metadata.resourceVersion,
+        },
+        reason: 'LeaderElection',
+        message: 'alice became leader',
+        type: 'Normal',
+        source: { component: 'leader-run' },
+        reportingComponent: 'leader-run',
+        firstTimestamp: '2026-01-01T00:00:07Z',
+        lastTimestamp: '2026-01-01T00:00:07Z',
+        count: 1,
+      })),
+    );
+    expect(api.calls.filter((call) => call.endsWith('events'))).toEqual([]);
+  });
+
+  test('uses its own connection once nothing else is asked of it, and leaves it open', async () => {
+    const api = new MemoryApi();
+    const announceOver = (): never => {
+      throw new Error('a connection too many');
+    };
+    const lock = kind.open(
+      { transport: api.transport(), announceOver, namespace: 'default', name: 'demo' },
+      new ManualClock(),
+    );
+    for (const resource of kind.resources) api.put(resource, {});
+    await lock.read(attempt);
+    expect(await lock.announce?.({ ...announcement, farewell: true }, attempt)).toBeUndefined();
+    expect(api.calls.filter((call) => call === 'POST events')).toHaveLength(kind.resources.length);
+    expect(await lock.read(attempt)).toMatchObject({ kind: 'sighted' });
+  });
+
+  test('says which right is missing', async () => {
+    const api = new MemoryApi();
+    const transport = api.transport();
+    const lock = kind.open(
+      { transport, announceOver: () => transport, namespace: 'default', name: 'demo' },
+      new ManualClock(),
+    );
+    for (const resource of kind.resources) api.put(resource, {});
+    await lock.read(attempt);
+    const message = 'events is forbidden: User \\"alice\\" cannot create resource \\"events\\" in API group \\"\\"';
+    const text = `{"kind":"Status","reason":"Forbidden","message":"${message}"}`;
+    api.fault = () => ({ kind: 'answer', status: 403, headers: {}, text });
+    expect(await lock.announce?.(announcement, attempt)).toMatchObject({
+      cause: 'forbidden',
+      message: expect.stringContaining(
+        'the verb create on events is missing: allow {apiGroups: [""], resources: [events], verbs: [create]}',
+      ) as string,
+    });
+  });
+
+  test('announces nothing before its object was seen, nor where nobody reads it', async () => {
+    const api = new MemoryApi();
+    const transport = api.transport();
+    const lock = kind.open(
+      { transport, announceOver: () => transport, namespace: 'default', name: 'demo' },
+      new ManualClock(),
+    );
+    await lock.announce?.(announcement, attempt);
+    expect(api.calls).toEqual([]);
+    expect(bench(kind, api, new ManualClock()).lock.announce).toBeUndefined();
+  });
+});

@@ -1,0 +1,77 @@
+// What a write to a pair says of itself when one of its two objects does not take it: the elector keeps a write that
+// may be stored in mind, and forgets one that surely is not. test/contract/pair.test.ts has the cases of whole
+// elections. To check: no answer that says less of a write than what is stored already.
+import { expect, test } from 'vitest';
+import type { Lock, ReadAnswer, Sighting, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
+import { pairLock } from '../../src/locks/pair.ts';
+import { taken } from '../../src/locks/record.ts';
+import { fakeClock } from './fake-clock.ts';
+
+const trouble = { cause: 'forbidden', message: 'no' } as const;
+const refused: WriteAnswer = { kind: 'refused', trouble };
+const unknown: WriteAnswer = { kind: 'unknown', trouble };
+const conflict: WriteAnswer = { kind: 'conflict' };
+
+const signature = { identity: 'alice', run: '00000000-0000-4000-8000-000000000001', number: 1 };
+const request: WriteRequest = { record: taken(undefined, 'alice', 15, 0), signature, base: undefined };
+
+interface Half {
+  readonly lock: Lock;
+  readonly asked: string[];
+}
+
+function half(answers: { read?: ReadAnswer; write?: WriteAnswer }): Half {
+  const asked: string[] = [];
+  const version = { object: 'uid', state: '1' };
+  const sighting: Sighting = { kind: 'record', record: request.record, signature, version };
+  const lock: Lock = {
+    name: 'half',
+    where: 'nowhere',
+    read: () => {
+      asked.push('read');
+      return Promise.resolve(answers.read ?? { kind: 'sighted', sighting: { kind: 'absent' } });
+    },
+    write: () => {
+      asked.push('write');
+      return Promise.resolve(answers.write ?? { kind: 'stored', sighting });
+    },
+    rehearse: () => Promise.reject(new Error('nobody rehearses here')),
+    watch: () => () => undefined,
+    compare: () => 'same',
+    close: () => undefined,
+  };
+  return { lock, asked };
+}
+
+const write = (primary: Half, secondary: Half): Promise<WriteAnswer> =>
+  pairLock({ name: 'pair', primary: primary.lock, secondary: secondary.lock, clock: fakeClock() }).write(request, {
+    limitMs: 1000,
+  });
+
+test('a write that both objects take is stored', async () => {
+  expect(await write(half({}), half({}))).toMatchObject({ kind: 'stored' });
+});
+
+test.each([refused, unknown])('a write that the first object answers with $kind goes no further', async (answer) => {
+  const [primary, secondary] = [half({ write: answer }), half({})];
+  expect(await write(primary, secondary)).toEqual(answer);
+  expect(secondary.asked).toEqual([]);
+});
+
+test('a write that the second object alone refuses may be stored, since the first one holds it', async () => {
+  expect(await write(half({}), half({ write: refused }))).toEqual(unknown);
+});
+
+test('a write of which the second object tells nothing may be stored', async () => {
+  expect(await write(half({}), half({ write: unknown }))).toEqual(unknown);
+});
+
+test('a write whose second object cannot be read may be stored, and is not sent there', async () => {
+  const secondary = half({ read: { kind: 'failed', trouble } });
+  expect(await write(half({}), secondary)).toEqual(unknown);
+  expect(secondary.asked).toEqual(['read']);
+});
+
+test('a write whose second object has changed meanwhile conflicts', async () => {
+  expect(await write(half({}), half({ write: conflict }))).toEqual(conflict);
+});
