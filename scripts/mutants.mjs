@@ -86,6 +86,8 @@ function run({ kind, files = [], title }) {
         ['node', 'scripts/soak.mjs', '--from', '0', '--seeds', '4000', '--minutes', '5'],
         /^seed \d+ \(\w+\): .*/m,
       );
+    case 'life':
+      return vitest('simulation', ['test/simulation/life']);
     case 'search':
       return vitest('simulation', ['test/simulation/search']);
     case 'unit':
@@ -159,7 +161,7 @@ function writeTable(all) {
     '',
     'Each is a small break of the program (`test/simulation/mutants/list.mjs`), applied to a copy of the tree by',
     '`npm run mutants`. `simulation` plays up to 4,000 seeds and stops at the first broken promise, `search` is the',
-    'exhaustive search, the others are test suites. Numbers in brackets are those of the research that named the fault.',
+    'exhaustive search, `life` that of how a command ends, the others are test suites. Numbers in brackets are those of the research that named the fault.',
     '',
     `${killed} of ${all.length} are killed.`,
     '',

@@ -4,7 +4,7 @@
 // elector's, the child's or the caller's. All it uses comes in as arguments, so that a simulator can run it.
 // Invariant: the lock is given back, and the next term begun, only after nothing of the command is left.
 
-import { type End, leftoverGraceMs, type StopOrder } from './child/child.ts';
+import { type End, leftoverGraceMs, type StopOrder } from './child/life.ts';
 import type { Started, Supervisor } from './child/supervisor.ts';
 import { termEnvironment } from './child/environment.ts';
 import type { SignalDesk } from './signals.ts';
@@ -97,8 +97,10 @@ async function untilEnded(
     return { why: await Promise.race([term.lost, deposed, asked]), end: { ran: false, alive: [] } };
 
   const { child } = started;
-  term.onLeash((leash) => void child.extend(leash));
-  void child.extend(term.leash);
+  term.onLeash((leash) => {
+    child.extend(leash);
+  });
+  child.extend(term.leash);
   // Whatever the command is doing by then, even draining: a term that is lost leaves it no more than this.
   term.onLost((reason) => void child.stop(orderFor(reason, story)));
   desk.attach({

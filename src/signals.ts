@@ -3,6 +3,7 @@
 // Invariants: leader-run never stops itself (a stopped holder cannot renew); every signal that means something to the
 // command reaches it exactly once, since it runs in a session of its own and sees none of the terminal's.
 
+import { sendSignal } from './common/kill.ts';
 import type { Report } from './observe/events.ts';
 
 /** These ask leader-run to stop; with a command running, the last two are the command's own affair. */
@@ -75,7 +76,7 @@ export function openSignalDesk(onTerminal: boolean): SignalDesk {
     },
     reraise: (signal) => {
       process.removeAllListeners(signal);
-      process.kill(process.pid, signal);
+      sendSignal(process.pid, signal);
     },
   };
 }

@@ -43,7 +43,7 @@ const arrows: readonly Arrow[] = [
   { from: 'src/index.ts', to: ['src/'] },
   { from: 'src/run.ts', to: ['src/elector/', 'src/child/'], types: ['src/observe/', 'src/signals.ts'] },
   { from: 'src/clock.ts', to: [] },
-  { from: 'src/signals.ts', to: [], types: ['src/observe/events.ts'] },
+  { from: 'src/signals.ts', to: ['src/common/'], types: ['src/observe/events.ts'] },
   { from: 'src/cli/', to: ['src/cli/', 'src/common/', 'src/elector/timing.ts'], types: ['src/locks/store.ts'] },
   {
     from: 'src/elector/',

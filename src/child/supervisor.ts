@@ -11,6 +11,7 @@ import { newCookie } from './environment.ts';
 import { type GatePlan, planGate } from './gate/gate.ts';
 import { type Guardian, type GuardianChoice, startGuardian } from './guardian/guardian.ts';
 import { hold, type Leash, pull } from './leash.ts';
+import { handsOn } from './hands.ts';
 import { CommandTree, countForks, keepDescriptor } from './sweep.ts';
 
 export type Started =
@@ -127,7 +128,8 @@ export class Supervisor {
       await this.#giveUp(gate);
       return { kind: 'too-late' };
     }
-    const child = new Child(this.#options, gate, this.#guardian, tree, held);
+    const hands = handsOn(gate.pid, tree, () => this.#guardian.pid);
+    const child = new Child(this.#options, gate, this.#guardian, hands, held);
     this.#onStart(child);
     gate.latch.end(lines);
     report({ kind: 'command-started', pid: gate.pid, command });

@@ -1,6 +1,6 @@
 // Which processes belong to a command: its group, its session, whoever carries its cookie in the environment, and the
-// descendants of all these. Decides from /proc who is still alive, and whether that /proc can tell; kills only the pids
-// that it is given or, as PID 1, everybody else. Knows no leash.
+// descendants of all these. Decides from /proc who is still alive, and whether that /proc can tell. Sends no signal,
+// and knows no leash.
 // Invariants: "empty" means that no member is in another state than Z (zombie) or X (dead): where PID 1 does not reap,
 // kill(-pgid, 0) succeeds for ever; never pid 1, ourselves or the guardian.
 
@@ -132,30 +132,6 @@ export class CommandTree {
   }
 }
 
-/** Whether nobody but zombies is left in the command's group: cheaper than `findTree`, and right once it says yes. */
-export function groupIsGone(pgid: number): boolean {
-  try {
-    process.kill(-pgid, 0);
-    return false;
-  } catch (error) {
-    // EPERM: there is somebody, who changed to another user.
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
-  }
-}
-
-export function signalGroup(pgid: number, signal: NodeJS.Signals): void {
-  send(-pgid, signal);
-}
-
-export function signalEach(pids: readonly number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) send(pid, signal);
-}
-
-/** As PID 1 of a pid namespace: everybody but ourselves, whatever marks they shed. */
-export function killEverybodyElse(): void {
-  if (process.pid === 1) send(-1, 'SIGKILL');
-}
-
 /** As PID 1: who is still alive besides us, without zombies. */
 export function findEverybodyElse(): number[] {
   return allPids().filter((pid) => pid !== 1 && readProcess(pid) !== undefined);
@@ -176,16 +152,6 @@ export function countOrphanedZombies(): number {
     const stat = readStat(pid);
     return stat?.state === 'Z' && stat.parent === 1;
   }).length;
-}
-
-function send(target: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(target, signal);
-  } catch (error) {
-    // Gone already, or all of its members are another user's; either way the next look tells who is left.
-    if (error instanceof Error && 'code' in error && (error.code === 'ESRCH' || error.code === 'EPERM')) return;
-    throw error;
-  }
 }
 
 function allPids(): number[] {

@@ -2,14 +2,9 @@
 
 import { describe } from 'vitest';
 import { newCookie } from '../../src/child/environment.ts';
-import {
-  CommandTree,
-  countForks,
-  countOrphanedZombies,
-  groupIsGone,
-  signalEach,
-  signalGroup,
-} from '../../src/child/sweep.ts';
+import { signalEach } from '../../src/child/hands.ts';
+import { CommandTree, countForks, countOrphanedZombies } from '../../src/child/sweep.ts';
+import { isThere, sendSignal } from '../../src/common/kill.ts';
 import { type Arena, descendantsOf, fieldsOf, missing, stateOf, test, textOf } from '../helpers/run-cli.ts';
 
 const lacking = missing('setsid');
@@ -87,7 +82,7 @@ describe.concurrent('the sweep', () => {
     const { tree, pid } = await group(arena, newCookie(), script);
     await arena.until(() => look(tree).length === 3, 'three members');
     const [parent = 0] = descendantsOf(pid).filter((each) => fieldsOf(each)[3] !== String(pid));
-    signalGroup(pid, 'SIGKILL');
+    sendSignal(-pid, 'SIGKILL');
     signalEach([parent], 'SIGTERM');
     await arena.until(() => stateOf(parent) === '' && stateOf(pid) !== 'S', 'the end of both parents');
     const left = look(tree);
@@ -105,16 +100,16 @@ describe.concurrent('the sweep', () => {
     const { tree, pid } = await group(arena, newCookie(), 'sleep 0.01 &');
     await arena.until(() => descendantsOf(pid).some((each) => stateOf(each) === 'Z'), 'a zombie');
     expect(look(tree)).toEqual([pid]);
-    expect(groupIsGone(pid)).toBe(false);
-    signalGroup(pid, 'SIGKILL');
+    expect(isThere(-pid)).toBe(true);
+    sendSignal(-pid, 'SIGKILL');
     await arena.until(() => look(tree).length === 0, 'the end of the group');
   });
 
   test('minds neither a group that is gone nor one that never was', async ({ arena, expect }) => {
     const run = arena.spawn(['setsid', 'true']);
     await run.end();
-    await arena.until(() => groupIsGone(run.pid), 'the end of the group');
-    signalGroup(run.pid, 'SIGKILL');
+    await arena.until(() => !isThere(-run.pid), 'the end of the group');
+    sendSignal(-run.pid, 'SIGKILL');
     signalEach([run.pid], 'SIGKILL');
     expect(look(new CommandTree({ pgid: run.pid, cookie: `${newCookie()}=`, forks: countForks() }))).toEqual([]);
     expect(countOrphanedZombies()).toBeGreaterThanOrEqual(0);

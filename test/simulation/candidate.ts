@@ -95,6 +95,8 @@ export class SimCandidate {
       oracle,
       dice: dice.of(3),
       leads: () => this.#open.has(runner),
+      leaseDurationMs,
+      stopGraceMs: plan.stopGraceMs,
       spawnMs: () => (slow() ? dice.between(4, 0, slow()?.forMs ?? 0) : dice.between(5, 1, 30)),
     });
     const { latencyMs, watches, identity } = plan;
@@ -152,7 +154,7 @@ export class SimCandidate {
     }).then(
       (ending) => {
         world.tell(`${runner.name}: ends, ${ending.kind}`);
-        if (ending.kind === 'command' && supervisor.child?.outlasted === true && !stop.signal.aborted)
+        if (ending.kind === 'command' && supervisor.child?.late === true && !stop.signal.aborted)
           world.fail(`V6: ${runner.name} ends as its command did, which had outlasted its term`);
         if (this.current !== mine) return;
         elector.close();
@@ -207,7 +209,7 @@ export class SimCandidate {
   #watchForOthers({ process, supervisor, runner }: Run, run: string, sighting: Sighting): void {
     if (sighting.kind !== 'record' || sighting.signature?.run === run) return;
     const { world, store } = this.#net;
-    const command = supervisor.child?.command;
+    const { command } = supervisor;
     if (!command?.alive || command.killed || process.halted || !this.#open.has(runner)) return;
     const seen = Number(sighting.version.state);
     const ours = store.history.findLast((moment) => moment?.signature?.run === run);
@@ -227,7 +229,7 @@ export class SimCandidate {
     const { stopGraceMs, program } = this.plan;
     const { renewDeadlineMs } = this.#timing();
     // A command gets its grace, its leftovers 2 s; then there are 2 s to let go, after a write that is under way.
-    const runs = mine.supervisor.child?.command.alive ?? false;
+    const runs = mine.supervisor.command?.alive ?? false;
     const bound = (runs ? stopGraceMs + program.killTakesMs + 2_000 : 0) + renewDeadlineMs + 2_000 + 1_000;
     world.in(bound, () => {
       if (this.current === mine) world.fail(`V4: ${mine.runner.name} still runs ${Math.round(bound)} ms after SIGTERM`);

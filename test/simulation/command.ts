@@ -10,71 +10,79 @@ import type { Oracle, Runner, Work } from './oracle.ts';
 import type { Program } from './scenario.ts';
 import type { World } from './world.ts';
 
+export const mainPid = 1;
+const otherPid = 2;
+
+/** A process of the command: the one that leader-run started, or another one. */
+interface Part {
+  readonly pid: number;
+  readonly group: number;
+  /** After SIGTERM; undefined: it ignores that. */
+  readonly drainMs: number | undefined;
+  alive: boolean;
+  told: boolean;
+}
+
 export class Command implements Work {
   readonly runner: Runner;
   readonly startedAt: number;
   readonly #oracle: Oracle;
   readonly #world: World;
-  readonly #program: Program;
-  #main = true;
-  #others: boolean;
-  #told = false;
+  readonly #killTakesMs: number;
+  readonly #main: Part;
+  readonly #parts: readonly Part[];
   #killed = false;
   #onMainEnd: (() => void)[] = [];
-  #onEmpty: (() => void)[] = [];
 
   constructor(runner: Runner, program: Program, oracle: Oracle, token: number | undefined) {
+    const { drainMs, endsAfterMs, killTakesMs, other } = program;
     this.runner = runner;
     this.#oracle = oracle;
     this.#world = runner.host.world;
-    this.#program = program;
-    this.#others = program.leavesOthers;
+    this.#killTakesMs = killTakesMs;
     this.startedAt = this.#world.now;
+    this.#main = { pid: mainPid, group: mainPid, drainMs, alive: true, told: false };
+    const group = other?.inGroup === true ? mainPid : otherPid;
+    const second: Part[] = other ? [{ pid: otherPid, group, drainMs: other.drainMs, alive: true, told: false }] : [];
+    this.#parts = [this.#main, ...second];
     oracle.started(this, token);
-    if (program.endsAfterMs !== undefined) this.#afterWork(program.endsAfterMs, () => this.#endMain());
+    if (endsAfterMs !== undefined) this.#afterWork(endsAfterMs, () => this.#end(this.#main));
   }
 
   get alive(): boolean {
-    return this.#main || this.#others;
-  }
-
-  get mainAlive(): boolean {
-    return this.#main;
+    return this.#parts.some(({ alive }) => alive);
   }
 
   get killed(): boolean {
     return this.#killed;
   }
 
+  /** Who lives. */
+  members(): { readonly pid: number; readonly group: number }[] {
+    return this.#parts.filter(({ alive }) => alive).map(({ pid, group }) => ({ pid, group }));
+  }
+
   onMainEnd(heard: () => void): void {
     this.#onMainEnd.push(heard);
   }
 
-  onEmpty(heard: () => void): void {
-    this.#onEmpty.push(heard);
+  /** SIGTERM to the command's group, or to these. */
+  term(pids?: readonly number[]): void {
+    for (const part of this.#parts) {
+      if (part.told || !(pids?.includes(part.pid) ?? part.group === mainPid)) continue;
+      part.told = true;
+      this.#world.tell(`${this.runner.name}: SIGTERM to process ${part.pid} of its command`);
+      if (part.drainMs !== undefined) this.#afterWork(part.drainMs, () => this.#end(part));
+    }
   }
 
-  /** SIGTERM to all of them. */
-  term(): void {
-    if (this.#told) return;
-    this.#told = true;
-    this.#world.tell(`${this.runner.name}: SIGTERM to its command`);
-    const { drainMs } = this.#program;
-    if (drainMs === undefined) return;
-    this.#afterWork(drainMs, () => {
-      this.#others = false;
-      this.#endMain();
-    });
-  }
-
-  /** SIGKILL, which takes its time. */
+  /** SIGKILL to all, which takes its time. */
   kill(): void {
     if (this.#killed || !this.alive) return;
     this.#killed = true;
     this.#world.tell(`${this.runner.name}: SIGKILL to its command`);
-    this.#afterWork(this.#program.killTakesMs, () => {
-      this.#others = false;
-      this.#endMain();
+    this.#afterWork(this.#killTakesMs, () => {
+      for (const part of this.#parts) this.#end(part);
     });
   }
 
@@ -82,16 +90,11 @@ export class Command implements Work {
     this.#world.in(ms, () => this.runner.host.whenAwake(happen));
   }
 
-  #endMain(): void {
-    if (this.#main) {
-      this.#main = false;
-      for (const heard of this.#onMainEnd) heard();
-    }
-    if (this.#others) return;
-    this.#oracle.ended(this);
-    const heard = this.#onEmpty;
-    this.#onEmpty = [];
-    for (const each of heard) each();
+  #end(part: Part): void {
+    if (!part.alive) return;
+    part.alive = false;
+    if (part === this.#main) for (const heard of this.#onMainEnd) heard();
+    if (!this.alive) this.#oracle.ended(this);
   }
 }
 

@@ -85,7 +85,7 @@ export function startForeign(net: Net, foreign: Foreign, timing: Timing, dice: D
         lastAnswer = host.mono();
         command = new Command(
           runner,
-          { drainMs: 10, endsAfterMs: undefined, leavesOthers: false, killTakesMs: 1 },
+          { drainMs: 10, endsAfterMs: undefined, other: undefined, killTakesMs: 1 },
           oracle,
           undefined,
         );

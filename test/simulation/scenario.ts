@@ -65,8 +65,8 @@ export interface Program {
   readonly drainMs: number | undefined;
   /** By itself; undefined: never. */
   readonly endsAfterMs: number | undefined;
-  /** Its group lives on when it has ended, until told. */
-  readonly leavesOthers: boolean;
+  /** Another process, which may live on when the first has ended: a worker behind a shell, or in its own session. */
+  readonly other: { readonly inGroup: boolean; readonly drainMs: number | undefined } | undefined;
   /** SIGKILL takes so long (a process in uninterruptible sleep). */
   readonly killTakesMs: number;
 }
@@ -182,11 +182,13 @@ function candidateOf(dice: Dice, index: number, mode: Mode, timing: Timing, stea
       mode === 'bounded' ? dice.between(10, 1, 20) : dice.skewed(10, 1, timing.renewDeadlineMs / (steady ? 24 : 8)),
     leaseDurationMs: mixed ? timing.leaseDurationMs * 2 : timing.leaseDurationMs,
     program: steady
-      ? { drainMs: dice.between(11, 0, 200), endsAfterMs: undefined, leavesOthers: false, killTakesMs: 5 }
+      ? { drainMs: dice.between(11, 0, 200), endsAfterMs: undefined, other: undefined, killTakesMs: 5 }
       : {
           drainMs: dice.chance(12, 0.3) ? undefined : dice.skewed(13, 1, 8_000),
           endsAfterMs: dice.chance(14, 0.3) ? dice.between(15, 10, 40_000) : undefined,
-          leavesOthers: dice.chance(16, 0.25),
+          other: dice.chance(16, 0.4)
+            ? { inGroup: dice.chance(26, 0.6), drainMs: dice.chance(27, 0.3) ? undefined : dice.skewed(28, 1, 8_000) }
+            : undefined,
           // A SIGKILL that is due runs within 1 s: a little of it is the guardian's own.
           killTakesMs: mode === 'break' ? dice.between(17, 1_500, 6_000) : dice.skewed(17, 1, 950),
         },

@@ -50,18 +50,12 @@ function strike(fault: Fault, { world, store }: Net, candidates: readonly SimCan
     case 'stall':
     case 'stop': {
       current?.process.stop();
-      world.in(kind === 'stall' ? Math.min(forMs, 3_000) : forMs, () => {
-        current?.process.continue();
-        current?.supervisor.child?.woke();
-      });
+      world.in(kind === 'stall' ? Math.min(forMs, 3_000) : forMs, () => current?.process.continue());
       break;
     }
     case 'suspend':
       host.suspend();
-      world.in(forMs, () => {
-        host.thaw();
-        current?.supervisor.child?.woke();
-      });
+      world.in(forMs, () => host.thaw());
       break;
     case 'kill':
       candidate.kill();

@@ -1,21 +1,18 @@
-// The simulated supervisor: starts a command under a leash and sees to its end, as src/child/ does with real
-// processes; the judgement (leash.ts) is the real one. Decides nothing else. Knows no lock.
-// Invariants: the command starts only under an armed guardian and a leash that is not due; `stop` resolves only when
-// nothing of the command is left.
+// The simulated supervisor: starts a command under a leash, and hands it to the shipped Child and its life, with hands
+// that reach simulated processes. Decides when a command starts, as supervisor.ts does. Knows no lock.
+// Invariants: the command starts only under an armed guardian and a leash that is not due; what a look shows is what
+// really lives.
 
-import type { Clock } from '../../src/clock.ts';
-import { possiblyElapsed } from '../../src/clock.ts';
-import type { Child, End, StopOrder } from '../../src/child/child.ts';
+import { Child, type Hands } from '../../src/child/child.ts';
+import type { Member } from '../../src/child/life.ts';
+import { type HeldLeash, hold, type Leash, pull } from '../../src/child/leash.ts';
 import type { Started } from '../../src/child/supervisor.ts';
-import { extend, type HeldLeash, hold, type Leash, pull, shorten, untilPull } from '../../src/child/leash.ts';
-import { Command, type SimGuardian } from './command.ts';
+import type { Report } from '../../src/observe/events.ts';
+import { Command, mainPid, type SimGuardian } from './command.ts';
 import type { Dice } from './dice.ts';
 import type { Process } from './host.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Program } from './scenario.ts';
-
-const tickMs = 250;
-const leftoverGraceMs = 2000;
 
 export interface SupervisorParts {
   readonly process: Process;
@@ -25,15 +22,18 @@ export interface SupervisorParts {
   readonly guardian: SimGuardian;
   readonly oracle: Oracle;
   readonly dice: Dice;
+  readonly leaseDurationMs: number;
   /** How long a spawn takes now. */
   readonly spawnMs: () => number;
   /** Whether it has been told of a term and not of its end. */
   readonly leads: () => boolean;
+  readonly stopGraceMs: number;
 }
 
 export class SimSupervisor {
   readonly #parts: SupervisorParts;
-  child: SimChild | undefined;
+  command: Command | undefined;
+  child: JudgedChild | undefined;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
@@ -60,141 +60,103 @@ export class SimSupervisor {
     if (!leads()) process.world.fail(`P2: ${runner.name} starts a command when its term is over`);
     if (!guardian.holds(leash.guardBy.boot)) process.world.fail(`P2: ${runner.name} starts without an armed guardian`);
     oracle.leashed(runner, run, leash);
-    gate.command = new Command(runner, program, oracle, Number(environment['LEADER_RUN_TOKEN']));
-    this.child = new SimChild(this.#parts, gate.command, held);
-    return { kind: 'started', child: this.child as unknown as Child };
+    const command = new Command(runner, program, oracle, Number(environment['LEADER_RUN_TOKEN']));
+    gate.command = command;
+    this.command = command;
+    this.child = new JudgedChild(this.#parts, command, held);
+    return { kind: 'started', child: this.child };
   }
 }
 
-export class SimChild {
-  readonly pid = 1;
-  readonly ended: Promise<void>;
-  readonly command: Command;
+/** The shipped Child, and beside it what it may not do, compared by hand: what is judged must not judge. */
+export class JudgedChild extends Child {
   readonly #parts: SupervisorParts;
-  readonly #clock: Clock;
-  #held: HeldLeash;
   /** As the elector told it, whatever became of it here. */
   #latest: Leash;
-  #stopping: Promise<End> | undefined;
-  #given: number | undefined;
-  #finish: ((end: End) => void) | undefined;
-  #finished = false;
-  #killedAt: ReturnType<Clock['now']> | undefined;
-  #leftoversTold = false;
-  #late = false;
-  #cancelTick: () => void = () => undefined;
+  /** The command had ended after its term, by the leash, when that was heard of. */
+  late = false;
 
   constructor(parts: SupervisorParts, command: Command, held: HeldLeash) {
+    const { process, leaseDurationMs, guardian, runner, oracle, run } = parts;
+    const report = graceJudge(parts, command);
+    const options = { clock: process.clock, stopSignal: 'SIGTERM', leaseDurationMs, report } as const;
+    const watched = {
+      arm: async (): Promise<boolean> => {
+        if (command.alive) oracle.leashed(runner, run, this.#latest);
+        await guardian.arm(() => command, this.#latest.guardBy);
+        return true;
+      },
+      disarm: async (): Promise<void> => {
+        if (command.alive) process.world.fail(`P2: ${runner.name} lets its guardian go while its command is alive`);
+        await guardian.disarm();
+      },
+    };
+    const exited = whenTold(parts, command, () => {
+      this.late = this.#isOver();
+    });
+    super(options, { pid: mainPid, exited }, watched, handsOn(command), held);
     this.#parts = parts;
-    this.command = command;
-    this.#held = held;
     this.#latest = held;
-    this.#clock = parts.process.clock;
-    const { world } = parts.process;
-    this.ended = new Promise((resolve) => {
-      const hear = (): void => {
-        // By hand, as in `extend`.
-        const [now, { mono, boot }] = [this.#clock.now(), this.#latest.termBy];
-        this.#late = now.mono >= mono || now.boot >= boot;
-        resolve();
-      };
-      command.onMainEnd(() => world.in(parts.dice.between(1, 0.1, 3), () => parts.process.enter(hear)));
-    });
-    this.#tick();
   }
 
-  get outlasted(): boolean {
-    return this.#late;
-  }
-
-  async extend(leash: Leash): Promise<void> {
-    const now = this.#clock.now();
-    const { process } = this.#parts;
-    // Compared by hand: what is judged must not judge.
-    const { mono, boot } = this.#latest.termBy;
-    if (now.mono >= mono || now.boot >= boot) process.world.fail('P8: a term that is over is extended');
+  override extend(leash: Leash): void {
+    if (this.#isOver()) this.#parts.process.world.fail('P8: a term that is over is extended');
     this.#latest = leash;
-    const next = extend(this.#held, leash, now);
-    if (next === this.#held || this.#finished) return;
-    this.#held = next;
-    const { guardian, oracle, runner, run } = this.#parts;
-    if (this.command.alive) oracle.leashed(runner, run, leash);
-    this.#schedule();
-    await guardian.arm(() => this.command, leash.guardBy);
+    super.extend(leash);
   }
 
-  forward(): void {
-    this.command.term();
+  #isOver(): boolean {
+    const [now, { mono, boot }] = [this.#parts.process.clock.now(), this.#latest.termBy];
+    return now.mono >= mono || now.boot >= boot;
   }
+}
 
-  stop({ signal, graceMs, patienceMs }: StopOrder): Promise<End> {
-    if (this.#finished && this.#stopping) return this.#stopping;
-    this.#given ??= patienceMs;
-    const grace = this.command.mainAlive ? graceMs : Math.min(leftoverGraceMs, graceMs);
-    this.#held = shorten(this.#held, grace, this.#clock.now());
-    if (signal && grace > 0 && this.command.mainAlive) this.command.term();
-    this.#stopping ??= new Promise((resolve) => {
-      this.#finish = resolve;
-      this.command.onEmpty(() => this.#whenEmpty());
-      if (!this.command.alive) this.#whenEmpty();
-      else this.command.onMainEnd(() => this.#clearLeftovers());
-      if (!this.command.mainAlive) this.#clearLeftovers();
-    });
-    this.#tick();
-    return this.#stopping;
-  }
+/** The kernel tells of an end a little later. */
+function whenTold(
+  { process, dice }: SupervisorParts,
+  command: Command,
+  heard: () => void,
+): Promise<{ status: number; signal: undefined }> {
+  return new Promise((resolve) => {
+    const hear = (): void => {
+      heard();
+      resolve({ status: 0, signal: undefined });
+    };
+    command.onMainEnd(() => process.world.in(dice.between(1, 0.1, 3), () => process.enter(hear)));
+  });
+}
 
-  #whenEmpty(): void {
-    const { process, dice } = this.#parts;
-    process.world.in(dice.between(2, 0.1, 50), () => process.enter(() => void this.#end([])));
-  }
+/** P9: whoever was asked to stop, and leads on, has the whole grace, whichever process of the command is left. */
+function graceJudge({ process, runner, leads, stopGraceMs }: SupervisorParts, command: Command): Report {
+  const { host, world } = process;
+  let asked: { readonly mono: number; readonly boot: number } | undefined;
+  return (event) => {
+    if (event.kind !== 'signalled') return;
+    if (event.signal !== 'SIGKILL') {
+      if (event.why === 'asked') asked ??= { mono: host.mono(), boot: host.boot() };
+      return;
+    }
+    if (asked === undefined || event.why !== 'grace-over' || !leads() || !command.alive) return;
+    // By the clock that ran further; boot time has a grain of 10 ms.
+    const givenMs = Math.max(host.mono() - asked.mono, host.boot() - asked.boot);
+    if (givenMs < stopGraceMs - 20)
+      world.fail(`P9: ${runner.name} kills ${givenMs.toFixed(0)} ms into a grace of ${stopGraceMs.toFixed(0)} ms`);
+  };
+}
 
-  async #end(alive: readonly number[]): Promise<void> {
-    if (this.#finished) return;
-    this.#finished = true;
-    this.#cancelTick();
-    if (alive.length === 0) await this.#parts.guardian.disarm();
-    this.#finish?.({ status: 0, signal: undefined, alive });
-  }
-
-  /** The command ended by itself and left others: they are told, and killed after a while. */
-  #clearLeftovers(): void {
-    const { process } = this.#parts;
-    process.world.in(2, () =>
-      process.enter(() => {
-        if (this.#leftoversTold || !this.command.alive || this.command.mainAlive) return;
-        this.#leftoversTold = true;
-        this.#held = shorten(this.#held, leftoverGraceMs, this.#clock.now());
-        this.command.term();
-        this.#tick();
-      }),
-    );
-  }
-
-  #tick(): void {
-    if (this.#finished) return;
-    const now = this.#clock.now();
-    const order = pull(this.#held, now);
-    if (order === 'kill') {
-      this.#killedAt ??= now;
-      this.command.kill();
-    } else if (order === 'term') this.command.term();
-    if (this.#killedAt && this.#given !== undefined && possiblyElapsed(now, this.#killedAt) >= this.#given)
-      void this.#end([1]);
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    this.#cancelTick();
-    if (this.#finished || (!this.command.alive && !this.#stopping)) return;
-    const ahead = this.#killedAt ? tickMs : untilPull(this.#held, this.#clock.now());
-    // The real one ticks every 250 ms to notice a suspend; here that is told.
-    this.#cancelTick = this.#clock.after(ahead > 0 ? ahead : tickMs, () => this.#tick());
-  }
-
-  /** After a suspend or a stop: the next tick. */
-  woke(): void {
-    const { process, dice } = this.#parts;
-    process.world.in(dice.between(3, 0, tickMs), () => process.enter(() => this.#tick()));
-  }
+/** What is done to simulated processes; whoever lives is seen. */
+function handsOn(command: Command): Hands {
+  return {
+    look: (): readonly Member[] => command.members(),
+    signalGroup: (signal) => {
+      if (signal === 'SIGKILL') command.kill();
+      else if (signal === 'SIGTERM') command.term();
+    },
+    signalEach: (pids, signal) => {
+      if (pids.length === 0) return;
+      if (signal === 'SIGKILL') command.kill();
+      else if (signal === 'SIGTERM') command.term(pids);
+    },
+    others: undefined,
+  };
 }

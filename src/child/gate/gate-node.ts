@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
+import { sendSignal } from '../../common/kill.ts';
 
 const [, , command = '', ...args] = process.argv;
 const environment: NodeJS.ProcessEnv = { ...process.env };
@@ -67,7 +68,7 @@ function become(): void {
   child.on('exit', (status, signal) => {
     if (signal === null) process.exit(status ?? 0);
     process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
+    sendSignal(process.pid, signal);
     // A signal that cannot end this process (it was blocked or is ignored) still tells its number.
     setTimeout(() => process.exit(128 + constants.signals[signal]), 1000);
   });

@@ -4,7 +4,9 @@
 
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../clock.ts';
-import { CommandTree, countForks, signalEach, signalGroup } from '../sweep.ts';
+import { sendSignal } from '../../common/kill.ts';
+import { signalEach } from '../hands.ts';
+import { CommandTree, countForks } from '../sweep.ts';
 
 const sliceMs = 250;
 const orphanGraceMs = 250;
@@ -52,8 +54,8 @@ lines.on('line', (line) => {
 lines.on('close', () => {
   if (pgid === undefined) process.exit(0);
   look();
-  signalGroup(pgid, 'SIGTERM');
-  signalGroup(pgid, 'SIGCONT');
+  sendSignal(-pgid, 'SIGTERM');
+  sendSignal(-pgid, 'SIGCONT');
   const leftMs = deadline === undefined ? orphanGraceMs : deadline - bootMs();
   clock.after(Math.min(orphanGraceMs, leftMs), () => {
     finish('leader-run is gone');
@@ -83,7 +85,7 @@ function bootMs(): number {
 function finish(why: string): never {
   if (pgid === undefined) process.exit(0);
   let left = look();
-  signalGroup(pgid, 'SIGKILL');
+  sendSignal(-pgid, 'SIGKILL');
   for (let round = 0; round < rounds && left.length > 0; round += 1) {
     signalEach(left, 'SIGKILL');
     if (round >= 2) Atomics.wait(pauses, 0, 0, roundMs);

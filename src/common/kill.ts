@@ -1,0 +1,27 @@
+// The only sender of signals. Decides nothing: whom, and which signal, its callers say. Does not know whose processes
+// they are.
+// Invariant: what cannot be signalled is told and never passed over: a process of another user is alive.
+
+export type Sent = 'sent' | 'gone' | 'refused';
+
+/** To a process, or with a negative number to a process group. */
+export function sendSignal(target: number, signal: NodeJS.Signals): Sent {
+  return send(target, signal);
+}
+
+/** Whether the process, or the group, has a member that is not reaped. */
+export function isThere(target: number): boolean {
+  return send(target, 0) !== 'gone';
+}
+
+function send(target: number, signal: NodeJS.Signals | 0): Sent {
+  try {
+    process.kill(target, signal);
+    return 'sent';
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ESRCH') return 'gone';
+    if (code === 'EPERM') return 'refused';
+    throw error;
+  }
+}
