@@ -6,7 +6,8 @@ import path from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { exitStatusTable } from '../src/cli/exit-status.ts';
-import { fallbackOf, type OptionName, options, termOf } from '../src/cli/options.ts';
+import { fallbackOf, termOf } from '../src/cli/help.ts';
+import { type OptionName, options } from '../src/cli/options.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -39,12 +40,20 @@ interface Arrow {
 }
 
 const arrows: readonly Arrow[] = [
-  { from: 'src/main.ts', to: ['src/'] },
+  { from: 'src/main.ts', to: ['src/cli/', 'src/commands/', 'src/signals.ts'] },
   { from: 'src/index.ts', to: ['src/'] },
   { from: 'src/run.ts', to: ['src/elector/', 'src/child/'], types: ['src/observe/', 'src/signals.ts'] },
   { from: 'src/clock.ts', to: [] },
   { from: 'src/signals.ts', to: ['src/common/'], types: ['src/observe/events.ts'] },
   { from: 'src/cli/', to: ['src/cli/', 'src/common/', 'src/elector/timing.ts'], types: ['src/locks/store.ts'] },
+  {
+    from: 'src/commands/',
+    to: [
+      ...['src/commands/', 'src/cli/', 'src/run.ts', 'src/elector/', 'src/locks/open.ts', 'src/child/', 'src/observe/'],
+      ...['src/common/', 'src/clock.ts'],
+    ],
+    types: ['src/signals.ts'],
+  },
   {
     from: 'src/elector/',
     to: ['src/elector/', 'src/clock.ts', 'src/locks/record.ts'],
@@ -87,7 +96,7 @@ const othersFiles: readonly string[] = [];
 /** Each of these packages is met in one file, which hides it from all others. */
 const packageOwners: Readonly<Record<string, string>> = {
   '@kubernetes/client-node': 'src/kube-api/config/client-node.ts',
-  commander: 'src/cli/options.ts',
+  commander: 'src/cli/help.ts',
   chalk: 'src/observe/logger.ts',
   execa: 'src/child/supervisor.ts',
 };

@@ -11,16 +11,16 @@ import { completeTiming, timingFaults, type Timing } from '../elector/timing.ts'
 import { printable } from '../common/printable.ts';
 import type { Standing, Store } from '../locks/store.ts';
 import {
+  type ArgumentsRead,
   type Environment,
-  flagOf,
-  helpText,
   insideTerm,
-  type OptionName,
-  type OptionsRead,
-  type OptionValues,
-  readOptions,
-  variableOf,
-} from './options.ts';
+  readArguments,
+  sourceOf,
+  valueOf,
+  valuesOf,
+} from './arguments.ts';
+import { flagOf, type OptionName, variableOf } from './options.ts';
+import type { Wait } from './values.ts';
 
 export interface Config {
   /** No namespace: that of the service account or of the context, which only the cluster's configuration tells. */
@@ -30,8 +30,8 @@ export interface Config {
   readonly outerLock: string | undefined;
   readonly identity: string;
   readonly timing: Timing;
-  /** `waitMs` undefined: forever. 0: one look. */
-  readonly patience: { readonly waitMs: number | undefined; readonly try: boolean };
+  /** `untilCertain`: --try. */
+  readonly patience: { readonly wait: Wait; readonly untilCertain: boolean };
   /** How long the lock is kept after the command has ended. */
   readonly holdForMs: number;
   readonly newLockWaitMs: number;
@@ -55,7 +55,6 @@ export interface Config {
 
 /** What the process is told by its surroundings other than by arguments and environment. */
 export interface Facts {
-  readonly version: string;
   readonly hostname: string;
   /** From the passwd entry, not from HOME; undefined for a user without one. */
   readonly home: string | undefined;
@@ -68,14 +67,13 @@ export interface Facts {
 
 export type ConfigRead =
   | { readonly kind: 'run'; readonly config: Config }
-  /** For stdout, exit status 0. */
-  | { readonly kind: 'print'; readonly text: string }
+  /** Asked for among the options, whatever else is wrong with them. */
+  | { readonly kind: 'print'; readonly what: 'help' | 'version' }
   /** For stderr, a line each, exit status 125. */
   | { readonly kind: 'faults'; readonly faults: readonly string[] };
 
-export function systemFacts(version: string): Facts {
+export function systemFacts(): Facts {
   return {
-    version,
     hostname: hostname(),
     // Containers often run as a user number without an entry.
     home: unlessThrown(() => userInfo().homedir),
@@ -85,17 +83,16 @@ export function systemFacts(version: string): Facts {
   };
 }
 
-/** `argv` without node and script: process.argv.slice(2). */
-export function readConfig(argv: readonly string[], env: Environment, facts: Facts): ConfigRead {
-  const read = readOptions(argv, env);
-  if (read.print === 'help') return { kind: 'print', text: helpText() };
-  if (read.print === 'version') return { kind: 'print', text: `leader-run ${facts.version}\n` };
+/** `words`: the arguments of leader-run, without node and script. */
+export function readConfig(words: readonly string[], env: Environment, facts: Facts): ConfigRead {
+  const read = readArguments(words, env);
+  if (read.print !== undefined) return { kind: 'print', what: read.print };
 
-  const { values, command } = read;
+  const { readings, command } = read;
   const faults = [...read.faults];
   const timing = timingOf(read, faults);
   const lock = lockOf(read, faults);
-  const identity = values.identity ?? `${candidateName(env, facts)}_${facts.uuid}`;
+  const identity = valueOf(readings.identity) ?? `${candidateName(env, facts)}_${facts.uuid}`;
   const coordinated = coordinatedOf(read, identity, faults);
   const store = storeOf(read, facts, coordinated, faults);
   const [file, ...args] = command;
@@ -105,37 +102,37 @@ export function readConfig(argv: readonly string[], env: Environment, facts: Fac
     faults.push('the command is empty: name a program behind --');
   }
 
-  const full = lock && { ...lock, namespace: lock.namespace ?? (store?.kind === 'local' ? 'default' : undefined) };
+  const namespace = lock?.namespace ?? (store?.kind === 'local' ? 'default' : undefined);
   const outerLock = insideTerm(env) ? env['LEADER_RUN_LOCK'] : undefined;
-  const refused = full && store && refusedLock(full, store.kind, outerLock);
-  if (refused !== undefined) faults.push(refused);
+  if (lock && store && namespace !== undefined) {
+    const refused = refusedLock({ namespace, name: lock.name }, store.kind, outerLock);
+    if (refused !== undefined) faults.push(refused);
+  }
   // The other four are there whenever there is no fault; the compiler wants to see it.
-  if (faults.length > 0 || !full || !store || !timing || file === undefined) return { kind: 'faults', faults };
+  if (faults.length > 0 || !lock || !store || !timing || file === undefined) return { kind: 'faults', faults };
 
-  // Without a fault, each option that has a standard has a value (a test checks the standards).
-  const sure = values as OptionValues;
-  const waitMs = sure.wait === 'forever' ? undefined : sure.wait;
-  const tries = sure.try ?? false;
+  const values = valuesOf(readings);
+  const { wait, try: untilCertain = false } = values;
   const config: Config = {
-    lock: full,
+    lock: { namespace, name: lock.name },
     store,
     outerLock,
     identity,
     timing,
-    patience: { waitMs, try: tries },
-    holdForMs: sure.holdFor,
-    newLockWaitMs: sure.newLockWait,
-    foreignGraceMs: sure.foreignGrace,
-    conflictStatus: sure.conflictExitCode,
-    lostStatus: sure.lostExitCode,
-    stopGraceMs: sure.stopGrace,
-    stopSignal: sure.stopSignal,
+    patience: { wait, untilCertain },
+    holdForMs: values.holdFor,
+    newLockWaitMs: values.newLockWait,
+    foreignGraceMs: values.foreignGrace,
+    conflictStatus: values.conflictExitCode,
+    lostStatus: values.lostExitCode,
+    stopGraceMs: values.stopGrace,
+    stopSignal: values.stopSignal,
     // Who will not wait long for the lock does not want to wait for it again either.
-    onLost: sure.onLost ?? (tries || waitMs !== undefined ? 'exit' : 'rejoin'),
-    guardian: sure.guardian,
-    events: sure.noEvents !== true,
-    logLevel: sure.logLevel,
-    logFormat: sure.logFormat !== 'auto' ? sure.logFormat : facts.isTerminal ? 'pretty' : 'json',
+    onLost: values.onLost ?? (untilCertain || wait.kind !== 'forever' ? 'exit' : 'rejoin'),
+    guardian: values.guardian,
+    events: values.noEvents !== true,
+    logLevel: values.logLevel,
+    logFormat: values.logFormat !== 'auto' ? values.logFormat : facts.isTerminal ? 'pretty' : 'json',
     colour: (env['NO_COLOR'] ?? '') === '' || env['FORCE_COLOR'] !== undefined,
     command: file,
     args,
@@ -144,15 +141,15 @@ export function readConfig(argv: readonly string[], env: Environment, facts: Fac
 }
 
 /**
- * Why a lock must not be used. Called again once the namespace is known (main.ts): `--lock name` takes it from the
- * cluster's configuration.
+ * Why a lock must not be used, by its full name. `--lock name` takes its namespace from the cluster's configuration, so
+ * that the full name is known at the latest when the lock has been opened (commands/run.ts); a name that is complete
+ * before is judged with all other options.
  */
 export function refusedLock(
-  { namespace, name }: Config['lock'],
+  { namespace, name }: { readonly namespace: string; readonly name: string },
   kind: Config['store']['kind'],
   outerLock: string | undefined,
 ): string | undefined {
-  if (namespace === undefined) return undefined;
   const full = `${namespace}/${name}`;
   if (full === outerLock) {
     const why = 'is held by the leader-run that runs this one, which would wait for its own end';
@@ -168,91 +165,97 @@ export function refusedLock(
   return undefined;
 }
 
-function lockOf({ values, sources }: OptionsRead, faults: string[]): Config['lock'] | undefined {
-  const { lock, namespace } = values;
-  if (sources.lock === undefined) {
-    faults.push('no lock: name it, as in --lock default/my-job (see --help)');
-  } else if (lock?.namespace !== undefined && sources.namespace !== undefined) {
-    const already = `${sources.lock} already names the namespace ${lock.namespace}`;
-    faults.push(`${already}: leave out ${sources.namespace}, or the part before /`);
+function lockOf({ readings }: ArgumentsRead, faults: string[]): Config['lock'] | undefined {
+  const { lock, namespace } = readings;
+  if (lock.kind === 'absent') faults.push('no lock: name it, as in --lock default/my-job (see --help)');
+  if (lock.kind !== 'given') return undefined;
+  if (lock.value.namespace !== undefined && namespace.kind !== 'absent') {
+    const already = `${lock.source} already names the namespace ${lock.value.namespace}`;
+    faults.push(`${already}: leave out ${namespace.source}, or the part before /`);
   }
-  return lock && { namespace: lock.namespace ?? namespace, name: lock.name };
+  return { namespace: lock.value.namespace ?? valueOf(namespace), name: lock.value.name };
 }
 
 function storeOf(
-  { values, sources }: OptionsRead,
+  { readings }: ArgumentsRead,
   facts: Facts,
   coordinated: Standing | undefined,
   faults: string[],
 ): Config['store'] | undefined {
-  const { local, lockKind, kubeconfig, context } = values;
-  if (local === undefined && sources.local !== undefined) return undefined;
-  if (local === undefined || local === false) {
+  const { local } = readings;
+  if (local.kind === 'faulty') return undefined;
+  if (local.kind === 'absent' || local.value === false) {
+    const [kubeconfig, context] = [valueOf(readings.kubeconfig), valueOf(readings.context)];
     return {
       kind: 'kube',
-      lockKind: lockKind ?? 'lease',
+      lockKind: valueOf(readings.lockKind) ?? 'lease',
       ...(kubeconfig === undefined ? {} : { kubeconfig }),
       ...(context === undefined ? {} : { context }),
       ...(coordinated === undefined ? {} : { coordinated }),
     };
   }
 
+  const { value: folder, source } = local;
   const clusterOnly = (['kubeconfig', 'context', 'lockKind', 'coordinated'] as const).flatMap(
-    (name) => sources[name] ?? [],
+    (name) => sourceOf(readings[name]) ?? [],
   );
   if (clusterOnly.length > 0) {
-    const source = sources.local ?? flagOf('local');
     faults.push(`${source} uses no cluster, so it does not go with ${clusterOnly.join(', ')}`);
   }
   // A variable is set once for programs that start in many folders.
-  if (local !== true && sources.local === variableOf('local') && !path.isAbsolute(local)) {
+  if (folder !== true && source === variableOf('local') && !path.isAbsolute(folder)) {
     const where = 'would be another folder in each working directory';
-    faults.push(`${sources.local}=${printable(local)}: ${where}: write its path from / on, or true for the usual one`);
+    faults.push(`${source}=${printable(folder)}: ${where}: write its path from / on, or true for the usual one`);
     return undefined;
   }
-  const base = local === true ? facts.home : path.isAbsolute(local) ? '/' : facts.folder;
+  const base = folder === true ? facts.home : path.isAbsolute(folder) ? '/' : facts.folder;
   if (base === undefined) {
     faults.push(
-      local === true
+      folder === true
         ? '--local: this user has no home folder in the passwd file; name a folder, as in --local=/var/lib/leader-run'
-        : `--local=${printable(local)}: the current folder does not exist any more; name the folder from / on`,
+        : `--local=${printable(folder)}: the current folder does not exist any more; name the folder from / on`,
     );
     return undefined;
   }
-  return { kind: 'local', folder: path.resolve(base, local === true ? '.local/state/leader-run' : local) };
+  return { kind: 'local', folder: path.resolve(base, folder === true ? '.local/state/leader-run' : folder) };
 }
 
-function coordinatedOf({ values, sources }: OptionsRead, identity: string, faults: string[]): Standing | undefined {
-  const { coordinated, binaryVersion, emulationVersion = binaryVersion, lockKind, wait } = values;
-  if (coordinated !== true) {
-    const versions = (['binaryVersion', 'emulationVersion'] as const).flatMap((name) => sources[name] ?? []);
-    const isUnread = coordinated === undefined && sources.coordinated !== undefined;
-    if (versions.length > 0 && !isUnread) faults.push(`${versions.join(' and ')}: only with ${flagOf('coordinated')}`);
+function coordinatedOf({ readings }: ArgumentsRead, identity: string, faults: string[]): Standing | undefined {
+  const { coordinated, lockKind, wait } = readings;
+  if (coordinated.kind !== 'given' || !coordinated.value) {
+    const versions = [readings.binaryVersion, readings.emulationVersion].flatMap((reading) => sourceOf(reading) ?? []);
+    if (versions.length > 0 && coordinated.kind !== 'faulty') {
+      faults.push(`${versions.join(' and ')}: only with ${flagOf('coordinated')}`);
+    }
     return undefined;
   }
-  const source = sources.coordinated ?? flagOf('coordinated');
-  if (sources.binaryVersion === undefined) {
+  const { source } = coordinated;
+  if (readings.binaryVersion.kind === 'absent') {
     faults.push(`${source} needs the command's version: add ${flagOf('binaryVersion')}, as in --binary-version 1.4.0`);
   }
-  if (lockKind !== undefined && lockKind !== 'lease') {
-    faults.push(`${source} goes with --lock-kind lease only, not with ${lockKind}`);
+  if (lockKind.kind === 'given' && lockKind.value !== 'lease') {
+    faults.push(`${source} goes with --lock-kind lease only, not with ${lockKind.value}`);
   }
-  if (values.try === true || wait === 0) {
-    const hasty = values.try === true ? sources.try : sources.wait;
-    faults.push(`${source} does not go with ${hasty ?? ''}: the server takes seconds to choose; use --wait 30s, say`);
+  const isHasty = wait.kind === 'given' && wait.value.kind === 'one-look';
+  const hasty = valueOf(readings.try) === true ? readings.try : isHasty ? wait : undefined;
+  if (hasty !== undefined) {
+    const haste = sourceOf(hasty) ?? '';
+    faults.push(`${source} does not go with ${haste}: the server takes seconds to choose; use --wait 30s, say`);
   }
   // The name of an object that is a key elsewhere (LeaseCandidate, as a ConfigMap's keys).
   if (!/^[-._a-zA-Z0-9]+$/.test(identity)) {
-    faults.push(`${sources.identity ?? flagOf('identity')}: with ${source} it has letters, digits, -, _ and . only`);
+    const whose = sourceOf(readings.identity) ?? flagOf('identity');
+    faults.push(`${whose}: with ${source} it has letters, digits, -, _ and . only`);
   }
+  const binaryVersion = valueOf(readings.binaryVersion);
+  const emulationVersion = valueOf(readings.emulationVersion) ?? binaryVersion;
   if (binaryVersion === undefined || emulationVersion === undefined) return undefined;
   // By the three numbers; what may follow a dash is the server's to judge.
   const [emulated, binary] = [emulationVersion, binaryVersion].map((version) => version.replace(/-.*/, ''));
   if (emulated?.localeCompare(binary ?? '', 'en', { numeric: true }) === 1) {
     const both = `${emulationVersion} is newer than the binary version ${binaryVersion}`;
-    faults.push(
-      `${sources.emulationVersion ?? flagOf('emulationVersion')}: ${both}: nothing behaves like what comes later`,
-    );
+    const whose = sourceOf(readings.emulationVersion) ?? flagOf('emulationVersion');
+    faults.push(`${whose}: ${both}: nothing behaves like what comes later`);
   }
   return { identity, binaryVersion, emulationVersion };
 }
@@ -264,23 +267,22 @@ const timingOptions = {
   lostGraceMs: 'lostGrace',
 } as const satisfies Record<keyof Timing, OptionName>;
 
-function timingOf({ values, sources }: OptionsRead, faults: string[]): Timing | undefined {
+function timingOf({ readings }: ArgumentsRead, faults: string[]): Timing | undefined {
+  const { leaseDuration, renewDeadline, retryPeriod, lostGrace } = readings;
   // A duration that could not be read is a fault already; what follows from it would only confuse.
-  const unread = Object.values(timingOptions).some((name) => values[name] === undefined && sources[name] !== undefined);
-  const { leaseDuration, renewDeadline, retryPeriod, lostGrace } = values;
-  if (unread || leaseDuration === undefined) return undefined;
+  if (leaseDuration.kind === 'faulty' || renewDeadline.kind === 'faulty') return undefined;
+  if (retryPeriod.kind === 'faulty' || lostGrace.kind === 'faulty') return undefined;
   const given = {
-    leaseDurationMs: leaseDuration,
-    ...(renewDeadline === undefined ? {} : { renewDeadlineMs: renewDeadline }),
-    ...(retryPeriod === undefined ? {} : { retryPeriodMs: retryPeriod }),
-    ...(lostGrace === undefined ? {} : { lostGraceMs: lostGrace }),
+    leaseDurationMs: leaseDuration.value,
+    ...(renewDeadline.kind === 'absent' ? {} : { renewDeadlineMs: renewDeadline.value }),
+    ...(retryPeriod.kind === 'absent' ? {} : { retryPeriodMs: retryPeriod.value }),
+    ...(lostGrace.kind === 'absent' ? {} : { lostGraceMs: lostGrace.value }),
   };
-  const timing = completeTiming(given);
   for (const { setting, message } of timingFaults(given)) {
     const name = timingOptions[setting];
-    faults.push(`${sources[name] ?? flagOf(name)}: ${message}`);
+    faults.push(`${sourceOf(readings[name]) ?? flagOf(name)}: ${message}`);
   }
-  return timing;
+  return completeTiming(given);
 }
 
 function candidateName(env: Environment, facts: Facts): string {

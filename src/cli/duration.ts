@@ -1,8 +1,8 @@
 // Durations as people type them: Go's notation, since operators know it from client-go's flags. Decides which texts
-// are durations and how milliseconds are written back. Knows no option and no limit of one.
+// are durations. Knows no option and no limit of one.
 // Stricter than Go, so that a slip is refused, not guessed at: units in falling order, each once, no sign, nothing
 // finer than a millisecond, and no bare number but 0.
-// Invariant: parseDuration(formatDuration(ms)) gives ms, for every whole number of milliseconds it accepts.
+// Invariant: what is accepted is the exact sum of its parts, in whole milliseconds that a number can hold.
 
 const unitMs = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
 const number = String.raw`(\d+(?:\.\d+)?)`;
@@ -24,16 +24,4 @@ export function parseDuration(text: string): Parsed<number> {
   // 1.1h is 3960000.0000000005 in binary; the fractions that people write are far larger than such errors.
   if (Math.abs(exact - ms) > 1e-3) return { fault: 'a duration is counted in whole milliseconds' };
   return { value: ms };
-}
-
-/** 90000 becomes 1m30s. */
-export function formatDuration(ms: number): string {
-  let left = Math.round(ms);
-  let text = '';
-  for (const [unit, size] of Object.entries(unitMs)) {
-    const count = Math.floor(left / size);
-    if (count > 0) text += `${String(count)}${unit}`;
-    left -= count * size;
-  }
-  return text === '' ? '0' : text;
 }

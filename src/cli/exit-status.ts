@@ -1,24 +1,39 @@
-// Why a run ended -> the exit status that says so: the only place where such a number is chosen. Decides nothing about
-// when a run ends; src/run.ts and src/main.ts say why, in the words of `Ending`. The numbers are those of shells (126,
-// 127, 128 + n), of timeout(1) (124, 125) and one of ours (122), away from what commands commonly use themselves.
+// Why leader-run ends -> the exit status and the last sentence that say so. Decides nothing about when it ends;
+// src/run.ts and the verbs of src/commands/ do. The numbers are those of shells (126, 127, 128 + n), of timeout(1)
+// (124, 125) and one of ours (122), away from what commands commonly use themselves.
 // Invariant: the help and README print `exitStatusTable`, and a test compares it with `exitStatus`.
 
 import { constants } from 'node:os';
 
-export type Ending =
+/** Why a run ends that has begun: its last sentence is a line of the log. */
+export type RunEnding =
   /** The command ended by itself, or was stopped because leader-run was asked to: its status is ours. */
   | { readonly kind: 'command'; readonly code: number }
   | { readonly kind: 'command-signalled'; readonly signal: NodeJS.Signals }
   /** A signal stopped leader-run while no command was running. */
   | { readonly kind: 'stopped'; readonly signal: NodeJS.Signals }
-  /** Leadership was lost, the command stopped, and --on-lost says exit. */
-  | { readonly kind: 'lost' }
-  /** Not elected within --wait or --try. */
-  | { readonly kind: 'not-acquired' }
-  /** Usage, configuration, or a failure of leader-run's own. */
-  | { readonly kind: 'failed' }
-  | { readonly kind: 'not-executable' }
-  | { readonly kind: 'not-found' };
+  /** Leadership was lost, the command stopped, and --on-lost says exit. `status`: what an option says. */
+  | { readonly kind: 'lost'; readonly status?: number }
+  /** Not elected within --wait or --try. `trouble`: it is not known who holds the lock, since it could not be asked. */
+  | {
+      readonly kind: 'not-acquired';
+      readonly status?: number;
+      readonly trouble?: { readonly message: string } | undefined;
+    }
+  /** Configuration that cannot be used, or a failure of leader-run's own. */
+  | { readonly kind: 'failed'; readonly message: string };
+
+/** Nothing was locked or started. Each fault is a plain line. */
+export interface Refusal {
+  readonly kind: 'refused' | 'not-executable' | 'not-found';
+  readonly faults: readonly string[];
+}
+
+export type Ending =
+  | RunEnding
+  | Refusal
+  /** What was asked for is this text. */
+  | { readonly kind: 'answered'; readonly text: string };
 
 /** The two that options can set. */
 export interface ExitStatuses {
@@ -28,7 +43,7 @@ export interface ExitStatuses {
 
 export const standardStatuses: ExitStatuses = { conflictStatus: 124, lostStatus: 122 };
 
-export function exitStatus(ending: Ending, { conflictStatus, lostStatus }: ExitStatuses = standardStatuses): number {
+export function exitStatus(ending: Ending): number {
   switch (ending.kind) {
     case 'command':
       return ending.code;
@@ -36,17 +51,39 @@ export function exitStatus(ending: Ending, { conflictStatus, lostStatus }: ExitS
     case 'stopped':
       return signalStatus(ending.signal);
     case 'lost':
-      return lostStatus;
+      return ending.status ?? standardStatuses.lostStatus;
     case 'not-acquired':
-      return conflictStatus;
+      return ending.status ?? standardStatuses.conflictStatus;
     case 'failed':
+    case 'refused':
       return 125;
     case 'not-executable':
       return 126;
     case 'not-found':
       return 127;
+    case 'answered':
+      return 0;
   }
   ending satisfies never;
+}
+
+/** `asked`: the signal that asked leader-run to stop. */
+export function lastSentence(ending: RunEnding, asked: NodeJS.Signals | undefined): string {
+  const after = asked === undefined ? '' : `, after leader-run got ${asked}`;
+  switch (ending.kind) {
+    case 'command':
+      return `the command ended${after}; the status is its own`;
+    case 'command-signalled':
+      return `the command ended of ${ending.signal}${after}; the status is its own`;
+    case 'stopped':
+      return `stopped by ${ending.signal}; no command was running`;
+    case 'lost':
+      return 'leadership was lost and the command stopped';
+    case 'not-acquired':
+      return ending.trouble?.message ?? 'somebody else holds the lock; no command was running';
+    case 'failed':
+      return ending.message;
+  }
 }
 
 /** As shells say it: 143 for SIGTERM. */

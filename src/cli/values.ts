@@ -53,10 +53,18 @@ export function switchOrFolder(text: string): Parsed<boolean | string> {
   return { value: text };
 }
 
-export function waitTime(text: string): Parsed<number | 'forever'> {
-  if (text === 'forever') return { value: text };
+/** How long to wait for the lock: the elector's words, which it is handed as they are. */
+export type Wait =
+  | { readonly kind: 'forever' }
+  /** Take the lock if it is free now. */
+  | { readonly kind: 'one-look' }
+  | { readonly kind: 'for'; readonly ms: number };
+
+export function waitTime(text: string): Parsed<Wait> {
+  if (text === 'forever') return { value: { kind: 'forever' } };
   const parsed = parseDuration(text);
-  return 'value' in parsed ? parsed : { fault: `${parsed.fault}; 0 looks once, forever never gives up` };
+  if ('fault' in parsed) return { fault: `${parsed.fault}; 0 looks once, forever never gives up` };
+  return { value: parsed.value === 0 ? { kind: 'one-look' } : { kind: 'for', ms: parsed.value } };
 }
 
 /** What it must be beside the other durations is told by `timingFaults`. */

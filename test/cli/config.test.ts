@@ -5,18 +5,12 @@ import { constants } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Config, type ConfigRead, type Facts, readConfig, refusedLock, systemFacts } from '../../src/cli/config.ts';
-import {
-  type Environment,
-  fallbackOf,
-  flagOf,
-  helpText,
-  type OptionName,
-  options,
-  variableOf,
-} from '../../src/cli/options.ts';
+import type { Environment } from '../../src/cli/arguments.ts';
+import { fallbackOf, helpText } from '../../src/cli/help.ts';
+import { flagOf, type OptionName, options, variableOf } from '../../src/cli/options.ts';
+import type { Wait } from '../../src/cli/values.ts';
 
 const facts: Facts = {
-  version: '1.2.3',
   hostname: 'alice',
   home: '/home/alice',
   folder: '/srv/work',
@@ -24,6 +18,7 @@ const facts: Facts = {
   isTerminal: false,
 };
 const names = Object.keys(options) as OptionName[];
+const forever: Wait = { kind: 'forever' };
 
 function read(line: string, env: Environment = {}, more: Partial<Facts> = {}): ConfigRead {
   return readConfig(line.split(' ').filter(Boolean), env, { ...facts, ...more });
@@ -49,7 +44,7 @@ describe('the command line', () => {
       outerLock: undefined,
       identity: 'alice_00000000-0000-4000-8000-000000000000',
       timing: { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000, lostGraceMs: 3_000 },
-      patience: { waitMs: undefined, try: false },
+      patience: { wait: forever, untilCertain: false },
       holdForMs: 0,
       newLockWaitMs: 0,
       foreignGraceMs: undefined,
@@ -80,7 +75,7 @@ describe('the command line', () => {
       outerLock: undefined,
       identity: 'me',
       timing: { leaseDurationMs: 30_000, renewDeadlineMs: 12_000, retryPeriodMs: 3_000, lostGraceMs: 4_000 },
-      patience: { waitMs: 60_000, try: true },
+      patience: { wait: { kind: 'for', ms: 60_000 }, untilCertain: true },
       holdForMs: 90_000,
       newLockWaitMs: 30_000,
       foreignGraceMs: 0,
@@ -113,7 +108,7 @@ describe('the command line', () => {
     { name: 'help that the command is asked for is not ours', line: '--lock a/b sh --help', args: ['--help'] },
   ])('ends where the command begins: $name', ({ line, args }) => {
     const config = configOf(line);
-    expect(config).toMatchObject({ command: 'sh', args, patience: { waitMs: undefined } });
+    expect(config).toMatchObject({ command: 'sh', args, patience: { wait: forever } });
   });
 
   test('is not parsed by a shell', () => {
@@ -123,7 +118,8 @@ describe('the command line', () => {
 
   test('gives a config that nobody can change', () => {
     const config = configOf('--lock a/b -- job x');
-    for (const part of [config, config.lock, config.store, config.timing, config.patience, config.args]) {
+    const { lock, store, timing, patience, args } = config;
+    for (const part of [config, lock, store, timing, patience, patience.wait, args]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
   });
@@ -143,7 +139,7 @@ describe('an option', () => {
     expect(configOf('--lock a/b -- x').holdForMs).toBe(0);
     expect(configOf('-- x', { LEADER_RUN_LOCK: 'a/b', LEADER_RUN_TRY: 'true' })).toMatchObject({
       lock: { namespace: 'a', name: 'b' },
-      patience: { try: true },
+      patience: { untilCertain: true },
     });
   });
 
@@ -176,7 +172,7 @@ describe('an option', () => {
 
   test('as a switch can be switched off in the environment', () => {
     expect(configOf('--lock a/b -- x', { LEADER_RUN_TRY: 'false', LEADER_RUN_LOCAL: 'false' })).toMatchObject({
-      patience: { try: false },
+      patience: { untilCertain: false },
       store: { kind: 'kube' },
     });
   });
@@ -229,6 +225,8 @@ describe('a slip', () => {
     { name: 'values behind two switches', line: '--lock a/b --try 1 --no-events 0 -- echo', faults: [/^unexpected 1 before --: --try/, /^unexpected 0 before --: --no-events/] },
     { name: 'a value behind a switch, before a folder and a namespace', line: '--lock b --try x --local=/f -n a --hold-for 1s -- echo', faults: [/^unexpected x before --: --try/] },
     { name: 'a value behind a switch, before a short option', line: '--lock b --try true -n a -- echo', faults: [/^unexpected true before --: --try/] },
+    { name: 'a value behind a switch, before a short option with its value', line: '--lock b --try x -na --hold-for 1s -- echo', faults: [/^unexpected x before --: --try/] },
+    { name: 'a negative number for a command', line: '--lock a/b -1', faults: ['unknown option -1: see --help', /^no command/] },
     { name: 'a value behind a switch, without a command', line: '--lock a/b --coordinated yes --binary-version 1.4.0 --', faults: [/^unexpected yes before --: --coordinated/, /^no command/] },
     { name: 'waiting without unit', line: '--lock a/b --wait 30 -- x', faults: ['--wait 30: a duration needs a unit; write 30s for seconds; 0 looks once, forever never gives up'] },
     { name: 'waiting less than not at all', line: '--lock a/b --wait -1 -- x', faults: ['--wait -1: a duration must not be negative; 0 looks once, forever never gives up'] },
@@ -406,7 +404,7 @@ describe('inside a term', () => {
   });
 
   test('other options still come from the environment', () => {
-    expect(configOf('--lock a/c -- x', { ...term, LEADER_RUN_WAIT: '5s' }).patience.waitMs).toBe(5000);
+    expect(configOf('--lock a/c -- x', { ...term, LEADER_RUN_WAIT: '5s' }).patience.wait).toEqual({ kind: 'for', ms: 5000 });
   });
 });
 
@@ -431,14 +429,14 @@ describe('what is left out', () => {
   });
 
   test.each([
-    { name: 'forever', line: '', patience: { waitMs: undefined, try: false }, onLost: 'rejoin' },
-    { name: '--wait forever', line: '--wait forever', patience: { waitMs: undefined, try: false }, onLost: 'rejoin' },
-    { name: '--wait 0', line: '--wait 0', patience: { waitMs: 0, try: false }, onLost: 'exit' },
-    { name: '--wait 30s', line: '--wait 30s', patience: { waitMs: 30_000, try: false }, onLost: 'exit' },
-    { name: '--try', line: '--try', patience: { waitMs: undefined, try: true }, onLost: 'exit' },
-    { name: '--try --wait 5s', line: '--try --wait 5s', patience: { waitMs: 5000, try: true }, onLost: 'exit' },
-    { name: '--try --on-lost rejoin', line: '--try --on-lost rejoin', patience: { waitMs: undefined, try: true }, onLost: 'rejoin' },
-    { name: '--on-lost exit', line: '--on-lost exit', patience: { waitMs: undefined, try: false }, onLost: 'exit' },
+    { name: 'forever', line: '', patience: { wait: forever, untilCertain: false }, onLost: 'rejoin' },
+    { name: '--wait forever', line: '--wait forever', patience: { wait: forever, untilCertain: false }, onLost: 'rejoin' },
+    { name: '--wait 0', line: '--wait 0', patience: { wait: { kind: 'one-look' }, untilCertain: false }, onLost: 'exit' },
+    { name: '--wait 30s', line: '--wait 30s', patience: { wait: { kind: 'for', ms: 30_000 }, untilCertain: false }, onLost: 'exit' },
+    { name: '--try', line: '--try', patience: { wait: forever, untilCertain: true }, onLost: 'exit' },
+    { name: '--try --wait 5s', line: '--try --wait 5s', patience: { wait: { kind: 'for', ms: 5000 }, untilCertain: true }, onLost: 'exit' },
+    { name: '--try --on-lost rejoin', line: '--try --on-lost rejoin', patience: { wait: forever, untilCertain: true }, onLost: 'rejoin' },
+    { name: '--on-lost exit', line: '--on-lost exit', patience: { wait: forever, untilCertain: false }, onLost: 'exit' },
   ])('of patience decides what a loss means: $name', ({ line, patience, onLost }) => {
     expect(configOf(`--lock a/b ${line} -- x`)).toMatchObject({ patience, onLost });
   });
@@ -454,9 +452,9 @@ describe('what is left out', () => {
 
 describe('help', () => {
   test('is printed on --help and -h, whatever else is wrong', () => {
-    expect(read('--help')).toEqual({ kind: 'print', text: helpText() });
-    expect(read('--lock A/B/C -h')).toEqual({ kind: 'print', text: helpText() });
-    expect(read('--version')).toEqual({ kind: 'print', text: 'leader-run 1.2.3\n' });
+    expect(read('--help')).toEqual({ kind: 'print', what: 'help' });
+    expect(read('--lock A/B/C -h')).toEqual({ kind: 'print', what: 'help' });
+    expect(read('--version')).toEqual({ kind: 'print', what: 'version' });
   });
 
   test('fits 80 columns and states the contract on its first screen', () => {
@@ -508,8 +506,7 @@ describe('whatever is given', () => {
   });
 
   test('the facts of this process are known', () => {
-    expect(systemFacts('9')).toMatchObject({
-      version: '9',
+    expect(systemFacts()).toMatchObject({
       hostname: expect.any(String) as string,
       uuid: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     });

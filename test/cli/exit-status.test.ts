@@ -2,7 +2,15 @@
 // The numbers are a promise to scripts and unit files, so they stand here once more, in figures. To check: each kind of
 // ending has a row.
 import { describe, expect, test } from 'vitest';
-import { type Ending, exitStatus, exitStatusTable, signalStatus, standardStatuses } from '../../src/cli/exit-status.ts';
+import {
+  type Ending,
+  exitStatus,
+  exitStatusTable,
+  lastSentence,
+  type RunEnding,
+  signalStatus,
+  standardStatuses,
+} from '../../src/cli/exit-status.ts';
 
 describe('the exit status', () => {
   test.each([
@@ -11,9 +19,10 @@ describe('the exit status', () => {
     { name: '128 + n when signal n came while waiting', ending: { kind: 'stopped', signal: 'SIGTERM' }, status: 143 },
     { name: '122 when leadership was lost', ending: { kind: 'lost' }, status: 122 },
     { name: '124 when not acquired', ending: { kind: 'not-acquired' }, status: 124 },
-    { name: '125 for a failure of our own', ending: { kind: 'failed' }, status: 125 },
-    { name: '126 for a command that cannot be executed', ending: { kind: 'not-executable' }, status: 126 },
-    { name: '127 for a command that is not found', ending: { kind: 'not-found' }, status: 127 },
+    { name: '125 for a failure of our own', ending: { kind: 'failed', message: 'a bug' }, status: 125 },
+    { name: '125 for what is refused before it begins', ending: { kind: 'refused', faults: ['no lock'] }, status: 125 },
+    { name: '126 for a command that cannot be executed', ending: { kind: 'not-executable', faults: ['x is no file'] }, status: 126 },
+    { name: '127 for a command that is not found', ending: { kind: 'not-found', faults: ['x was not found'] }, status: 127 },
   ] satisfies { name: string; ending: Ending; status: number }[])('is $name', ({ ending, status }) => {
     expect(exitStatus(ending)).toBe(status);
     const documented = ending.kind === 'command' ? "the command's" : status > 128 ? /128\+n/ : String(status);
@@ -23,14 +32,33 @@ describe('the exit status', () => {
   });
 
   test('of a conflict and of a loss are what the options say', () => {
-    const statuses = { conflictStatus: 0, lostStatus: 75 };
-    expect(exitStatus({ kind: 'not-acquired' }, statuses)).toBe(0);
-    expect(exitStatus({ kind: 'lost' }, statuses)).toBe(75);
+    expect(exitStatus({ kind: 'not-acquired', status: 0 })).toBe(0);
+    expect(exitStatus({ kind: 'lost', status: 75 })).toBe(75);
     expect(standardStatuses).toEqual({ conflictStatus: 124, lostStatus: 122 });
+  });
+
+  test('of an answer is 0', () => {
+    expect(exitStatus({ kind: 'answered', text: 'yes' })).toBe(0);
   });
 
   test('of a signal is what shells make of it', () => {
     expect(signalStatus('SIGINT')).toBe(130);
     expect(signalStatus('SIGHUP')).toBe(129);
+  });
+});
+
+describe('the last sentence', () => {
+  test.each([
+    { name: 'whose status it is', ending: { kind: 'command', code: 3 }, says: 'the command ended; the status is its own' },
+    { name: 'what asked for the end', ending: { kind: 'command', code: 0 }, asked: 'SIGTERM', says: 'the command ended, after leader-run got SIGTERM; the status is its own' },
+    { name: 'what ended the command', ending: { kind: 'command-signalled', signal: 'SIGKILL' }, says: 'the command ended of SIGKILL; the status is its own' },
+    { name: 'what stopped the waiting', ending: { kind: 'stopped', signal: 'SIGINT' }, asked: 'SIGINT', says: 'stopped by SIGINT; no command was running' },
+    { name: 'that the term was lost', ending: { kind: 'lost' }, says: 'leadership was lost and the command stopped' },
+    { name: 'that the lock is held', ending: { kind: 'not-acquired' }, says: 'somebody else holds the lock; no command was running' },
+    { name: 'why the lock could not be asked', ending: { kind: 'not-acquired', trouble: { message: 'no route' } }, says: 'no route' },
+    { name: 'what failed', ending: { kind: 'failed', message: 'no kubeconfig' }, says: 'no kubeconfig' },
+  ] satisfies { name: string; ending: RunEnding; asked?: NodeJS.Signals; says: string }[])('says $name', (row) => {
+    const { ending, asked, says } = row;
+    expect(lastSentence(ending, asked)).toBe(says);
   });
 });

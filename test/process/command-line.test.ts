@@ -1,7 +1,7 @@
 // The command line as a user meets it: what is refused, with which status and which words, before anything is locked;
 // what is printed where; and what is found in the environment. test/cli has each option; here it is the whole program.
 
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
@@ -45,6 +45,41 @@ describe.concurrent('the command line', () => {
     const run = say(arena, ['--version']);
     await Promise.all([run.end(), run.isAbandoned()]);
     expect(run.stdout).toBe(`leader-run ${version}\n`);
+  });
+
+  test('has verbs for help and the version', async ({ arena, expect }) => {
+    const [help, asked, verb] = [say(arena, ['help']), say(arena, ['--help']), say(arena, ['version'])];
+    for (const run of [help, asked, verb]) {
+      expect(await run.end()).toMatchObject({ status: 0 });
+      await run.isAbandoned();
+    }
+    expect(help.stdout).toBe(asked.stdout);
+    expect(verb.stdout).toBe(`leader-run ${version}\n`);
+  });
+
+  test('runs no program by the name of a verb as the first word, but behind -- and behind options', async ({
+    arena,
+    expect,
+  }) => {
+    const [folder, trace] = [join(arena.folder, 'bin'), join(arena.folder, 'trace')];
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'status'), `#!/bin/sh\necho "$@" >> ${trace}\n`, { mode: 0o755 });
+    const env = {
+      PATH: `${folder}:${process.env['PATH'] ?? ''}`,
+      LEADER_RUN_LOCK: 'default/demo',
+      LEADER_RUN_LOCAL: arena.store,
+      LEADER_RUN_LEASE_DURATION: '60s',
+    };
+    const verb = say(arena, ['status', 'x'], env);
+    expect(await verb.end()).toMatchObject({ status: 125 });
+    await verb.isAbandoned();
+    expect(verb.stderr).toMatch(/^leader-run: the verb status is not there yet: .* -- status\n$/);
+    expect(existsSync(trace)).toBe(false);
+    expect(existsSync(arena.store) ? arena.versions() : []).toEqual([]);
+
+    expect(await say(arena, ['--', 'status', 'behind --'], env).end()).toMatchObject({ status: 0 });
+    expect(await say(arena, ['--log-level=warn', 'status', 'behind options'], env).end()).toMatchObject({ status: 0 });
+    expect(readFileSync(trace, 'utf8')).toBe('behind --\nbehind options\n');
   });
 
   test.for([

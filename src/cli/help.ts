@@ -1,0 +1,78 @@
+// What is printed about options and verbs: the help, and the rows that README repeats. Decides words and layout alone;
+// commander lays out the help and is met in this file only, which is loaded when help is asked for.
+// Does not know how arguments are read, nor what a verb does.
+// Invariant: no line of the help is wider than 80 columns, and every option and every verb with a summary is in it.
+
+import { Command, Option } from 'commander';
+import { exitStatusTable } from './exit-status.ts';
+import { flagOf, names, type OptionName, options, type Row } from './options.ts';
+
+/** A verb, as far as the help tells of it. */
+export interface Described {
+  readonly name: string;
+  /** Without one the verb is not listed. */
+  readonly summary?: string;
+}
+
+/** How the option is written in help and README: `-n, --namespace <name>`. */
+export function termOf(name: OptionName): string {
+  const { short, value }: Row<unknown> = options[name];
+  const space = value.startsWith('<') ? ' ' : '';
+  return `${short === undefined ? '' : `-${short}, `}${flagOf(name)}${space}${value}`;
+}
+
+/** What help and README say about leaving the option out. */
+export function fallbackOf(name: OptionName): string {
+  const { standard, otherwise }: Row<unknown> = options[name];
+  return standard ?? otherwise ?? '';
+}
+
+export function helpText(verbs: readonly Described[] = []): string {
+  const program = new Command('leader-run')
+    .usage('[options] -- <command> [args...]')
+    .description(contract)
+    .helpOption(false)
+    .helpCommand(false)
+    .configureHelp({
+      helpWidth: 80,
+      optionTerm: ({ long, flags }) => names.filter((name) => flagOf(name) === long).map(termOf)[0] ?? flags,
+      subcommandTerm: (verb) => verb.name(),
+    });
+  for (const name of names) {
+    const { group, value, help }: Row<unknown> = options[name];
+    // commander has no `[=dir]`.
+    const term = name === 'local' ? '--local' : termOf(name);
+    const fallback = value === '' ? '' : fallbackOf(name);
+    const option = new Option(term, `${help}${fallback === '' ? '' : ` (default: ${fallback})`}`);
+    program.addOption(option.helpGroup(`${group}:`));
+  }
+  program.addOption(new Option('-h, --help', 'print this').helpGroup('Output:'));
+  program.addOption(new Option('--version', 'print the version').helpGroup('Output:'));
+  for (const { name, summary } of verbs) {
+    if (summary !== undefined) program.addCommand(new Command(name).description(summary).helpGroup('Verbs:'));
+  }
+  return program.helpInformation();
+}
+
+// The first screen of the help. Its indented lines keep commander from joining and wrapping the others.
+const contract = `Runs a command only while it holds a Kubernetes leader-election lock: at most
+one command runs under a lock at any moment.
+
+  leader-run --lock default/reports -- ./send-reports --all
+
+No shell: what follows -- is started as it stands. Background processes die
+with the command: SIGTERM when it ends, SIGKILL 2s later. The lock is given
+back only when all of them are gone.
+When leadership is lost, the command gets --stop-signal, then SIGKILL before
+anyone else can take the lock; then leader-run waits to lead again (--on-lost).
+On SIGTERM to leader-run the command gets --stop-signal, then SIGKILL after
+--stop-grace; the lock stays held until it is gone.
+
+Exit status:
+${exitStatusTable.map(([status, meaning]) => `  ${status.padEnd(13)}  ${meaning}`).join('\n')}
+
+Each option is also a variable: --hold-for 30s is LEADER_RUN_HOLD_FOR=30s.
+A flag wins over its variable. Times are written 500ms, 15s, 1m30s or 1.5h.
+Without -- the first word that is no option or its value begins the command.
+A verb's name as the first word of all (help, version, and names that are kept
+for later) is the verb: leader-run -- help runs a program of that name.`;

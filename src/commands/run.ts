@@ -1,0 +1,175 @@
+// What leader-run does without a verb: it runs a command while it holds a lock. Opens what that takes, plays the story
+// (src/run.ts), closes it. Wires the parts together and decides nothing that could be decided elsewhere.
+// What talks to clusters, chalk and execa are run when they are needed; scripts/build.mjs decides what lies in which
+// file.
+// Invariant: whatever happens, there is an ending, and once the log is open, a last line of it that says why.
+
+import { findCommand } from '../child/lookup.ts';
+import { watchZombies } from '../child/pid-1.ts';
+import { createSupervisor, type Supervisor } from '../child/supervisor.ts';
+import { procFault } from '../child/sweep.ts';
+import { type Config, readConfig, refusedLock, systemFacts } from '../cli/config.ts';
+import { type Ending, exitStatus, lastSentence, type RunEnding } from '../cli/exit-status.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { printable } from '../common/printable.ts';
+import { LeaderElector } from '../elector/leader-elector.ts';
+import { openLock } from '../locks/open.ts';
+import { eventsOn } from '../observe/announcer.ts';
+import type { Report } from '../observe/events.ts';
+import { openLog } from '../observe/logger.ts';
+import { run as tell, type Story } from '../run.ts';
+import type { Command, Context } from './command.ts';
+import { help, version } from './print.ts';
+
+/** The default verb; its name is that of no verb, since it is meant when none is named. */
+export const run: Command = {
+  name: '',
+  takes: ['lock', 'run'],
+  run: async (context) => {
+    const facts = systemFacts();
+    const read = readConfig(context.words, context.env, facts);
+    switch (read.kind) {
+      case 'print':
+        return await (read.what === 'help' ? help : version).run(context);
+      case 'faults':
+        return { kind: 'refused', faults: read.faults };
+      case 'run':
+        if (facts.folder !== undefined) return await lead(read.config, context);
+        return { kind: 'refused', faults: [folderFault] };
+    }
+  },
+};
+
+const folderFault = 'the current folder has been removed, and no command can be started from it: change to another';
+
+async function lead(config: Config, context: Context): Promise<Ending> {
+  const found = findCommand(config.command, context.env['PATH']);
+  if (found.kind !== 'found') {
+    const fault = `command ${printable(config.command)} ${printable(found.why)} (nothing was locked or started)`;
+    return { kind: found.kind, faults: [fault] };
+  }
+  const blind = procFault();
+  if (blind !== undefined) return { kind: 'refused', faults: [blind] };
+
+  const clock = systemClock();
+  const { logFormat: format, logLevel: level, colour } = config;
+  const after: Clock['after'] = (ms, callback) => clock.after(ms, callback);
+  const log = await openLog({ format, level, colour, after, wall: () => clock.now().wall });
+  context.desk.reportTo(log.report);
+  let ending: RunEnding;
+  try {
+    const stage = await open(config, context, clock, log.report);
+    ending = await play(stage, config, context, log.report);
+    await close(stage);
+  } catch (error) {
+    // Configuration that cannot be used, or a bug; nothing runs in the first case, and the guardian ends the command in
+    // the second.
+    ending = { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+  log.report({ kind: 'exit', status: exitStatus(ending), reason: lastSentence(ending, context.desk.asked()) });
+  await log.flush();
+  return ending;
+}
+
+/** All that has to be closed again. */
+interface Stage {
+  /** `namespace/name`. */
+  readonly lock: string;
+  readonly elector: LeaderElector;
+  readonly supervisor: Supervisor;
+  /** The lock object's Events, where there are any. */
+  readonly kubeEvents: ReturnType<typeof eventsOn> | undefined;
+}
+
+async function open(config: Config, { env, version }: Context, clock: Clock, report: Report): Promise<Stage> {
+  const { identity, timing, store, command, args, stopSignal } = config;
+  const { name, namespace } = config.lock;
+  const { leaseDurationMs } = timing;
+  const warn = (message: string): void => {
+    report({ kind: 'note', level: 'warn', message });
+  };
+  const [opened, supervisor] = await Promise.all([
+    openLock({ store, namespace, name, clock, warn, version }),
+    createSupervisor({
+      command,
+      args,
+      inherited: env,
+      guardian: config.guardian,
+      stopSignal,
+      clock,
+      report,
+      leaseDurationMs,
+    }),
+  ]);
+  const { lock, fullName, warnings } = opened;
+  // Before the first request, and only here if the cluster's configuration names the namespace.
+  const refused = refusedLock({ name, namespace: opened.namespace }, store.kind, config.outerLock);
+  if (refused !== undefined) throw new Error(refused);
+
+  report({ kind: 'started', lock: lock.name, where: lock.where, identity, guardian: supervisor.guardianKind });
+  for (const message of warnings) warn(message);
+  watchZombies(clock, report);
+  const announce = config.events ? lock.announce : undefined;
+  const kubeEvents = announce && eventsOn({ announce, identity, report, clock });
+  const elector = new LeaderElector({
+    lock,
+    identity,
+    clock,
+    report: (event) => {
+      report(event);
+      kubeEvents?.hear(event);
+    },
+    leaseDuration: leaseDurationMs,
+    renewDeadline: timing.renewDeadlineMs,
+    retryPeriod: timing.retryPeriodMs,
+    lostGrace: timing.lostGraceMs,
+    foreignGrace: config.foreignGraceMs,
+    newLockWait: config.newLockWaitMs,
+  });
+  return { lock: fullName, elector, supervisor, kubeEvents };
+}
+
+async function play(stage: Stage, config: Config, { desk }: Context, report: Report): Promise<RunEnding> {
+  const { lock, elector, supervisor } = stage;
+  const { lostGraceMs, leaseDurationMs } = config.timing;
+  const { identity, onLost, stopSignal, stopGraceMs, holdForMs } = config;
+  // While the first request is under way.
+  void supervisor.prepare();
+  const ending = await tell({
+    elector,
+    supervisor,
+    desk,
+    report,
+    lock,
+    identity,
+    patience: patienceOf(config),
+    onLost,
+    stopSignal,
+    stopGraceMs,
+    lostGraceMs,
+    leaseDurationMs,
+    holdForMs,
+  });
+  if (ending.kind === 'lost') return { ...ending, status: config.lostStatus };
+  if (ending.kind === 'not-acquired') return { ...ending, status: config.conflictStatus };
+  return ending;
+}
+
+/** The elector's form of it. Goes, with this function, once the elector takes the union itself. */
+function patienceOf({ patience: { wait, untilCertain } }: Config): Story['patience'] {
+  switch (wait.kind) {
+    case 'forever':
+      return { waitMs: undefined, untilCertain };
+    case 'one-look':
+      return { waitMs: 0, untilCertain };
+    case 'for':
+      return { waitMs: wait.ms, untilCertain };
+  }
+}
+
+/** The last Events go over the lock's connection, so that they come first. */
+async function close({ kubeEvents, elector, supervisor }: Stage): Promise<void> {
+  await kubeEvents?.flush();
+  elector.close();
+  await supervisor.close();
+}

@@ -1,0 +1,95 @@
+// Which verb a command line names, and what those do that need no lock. The default verb runs whole in test/process.
+// To check: no name of a verb can run a program as the first word, and each can behind --.
+import { describe, expect, test } from 'vitest';
+import { helpText } from '../../src/cli/help.ts';
+import { exitStatus } from '../../src/cli/exit-status.ts';
+import type { Context } from '../../src/commands/command.ts';
+import { reserved } from '../../src/commands/reserved.ts';
+import { run } from '../../src/commands/run.ts';
+import { chosen, verbs } from '../../src/commands/verbs.ts';
+
+const context: Context = {
+  words: [],
+  // A lock that is named here, so that nothing but the verb keeps a program from being run.
+  env: { LEADER_RUN_LOCK: 'a/b' },
+  version: '1.2.3',
+  desk: {
+    stop: new AbortController().signal,
+    asked: () => undefined,
+    attach: () => undefined,
+    reportTo: () => undefined,
+    reraise: () => undefined,
+  },
+  verbs,
+};
+const kept = ['status', 'keys', 'next', 'doctor', 'manifest', 'completion', 'step-down', 'pause', 'resume', 'run'];
+
+describe('the verb', () => {
+  test('is the first word that names one, with the words behind it', () => {
+    for (const { name } of verbs) {
+      const { command, words } = chosen([name, '--lock', 'a/b']);
+      expect([command.name, ...words]).toEqual([name, '--lock', 'a/b']);
+    }
+  });
+
+  test.each([
+    { name: 'nothing', words: [] },
+    { name: 'a program', words: ['job'] },
+    { name: 'an empty word', words: [''] },
+    { name: 'a verb in capitals', words: ['Status'] },
+    { name: 'a program of such a name behind --', words: ['--', 'status'] },
+    // A program behind options is one since the first release, and stays one whatever verbs are added: what an
+    // existing command line runs must not depend on the release. It is looked for before anything is locked.
+    { name: 'a program of such a name behind options', words: ['--lock', 'a/b', 'status'] },
+  ])('is to run a command where the first word is not a verb: $name', ({ words }) => {
+    expect(chosen(words)).toEqual({ command: run, words });
+  });
+
+  test('has a name of its own', () => {
+    const all = verbs.map(({ name }) => name);
+    expect(new Set(all).size).toBe(all.length);
+    expect(all).not.toContain('');
+  });
+});
+
+describe('a verb of a later release', () => {
+  test('has its name kept', () => {
+    expect(reserved.map(({ name }) => name)).toEqual(kept);
+  });
+
+  test.each(kept)('is refused with one sentence: %s', async (name) => {
+    const { command, words } = chosen([name, '--', 'job']);
+    const ending = await command.run({ ...context, words });
+    expect(ending).toEqual({
+      kind: 'refused',
+      faults: [
+        `the verb ${name} is not there yet: to run a program of that name, put it behind --, as in leader-run --lock default/my-job -- ${name}`,
+      ],
+    });
+    expect(exitStatus(ending)).toBe(125);
+  });
+});
+
+describe('help and version', () => {
+  test.each([
+    { words: ['help'] },
+    { words: ['help', 'status'] },
+    { words: ['--help'] },
+    { words: ['--lock', 'A/B/C', '-h'] },
+  ])('print the help: $words', async ({ words: given }) => {
+    const { command, words } = chosen(given);
+    expect(await command.run({ ...context, words })).toEqual({ kind: 'answered', text: helpText() });
+  });
+
+  test.each([{ words: ['version'] }, { words: ['--version'] }])('print the version: $words', async ({ words: given }) => {
+    const { command, words } = chosen(given);
+    expect(await command.run({ ...context, words })).toEqual({ kind: 'answered', text: 'leader-run 1.2.3\n' });
+  });
+
+  test('tell of each verb that has a summary, and of no other', () => {
+    const summary = 'who holds the lock';
+    const text = helpText([{ name: 'status', summary }, { name: 'pause' }]);
+    expect(text).toMatch(/^Verbs:\n {2}status +who holds the lock$/m);
+    expect(text).not.toMatch(/^ {2}pause/m);
+  });
+});
