@@ -12,8 +12,14 @@ interface Workflow {
   readonly jobs: Readonly<Record<string, { readonly permissions?: unknown }>>;
 }
 
+interface Field {
+  readonly type: string;
+  readonly id?: string;
+  readonly attributes: { readonly label?: string };
+}
+
 interface Form {
-  readonly body: readonly { readonly type: string; readonly id?: string; readonly attributes: { readonly label?: string } }[];
+  readonly body: readonly Field[];
 }
 
 const root = path.join(import.meta.dirname, '..');
