@@ -1,5 +1,5 @@
-// What README, DESIGN.md and the examples say about the program and about each other, held against the code: figures,
-// names, files. Runs nothing; test/process/examples.test.ts and test/cluster/examples.test.ts do.
+// What README, docs/, DESIGN.md and the examples say about the program and about each other, held against the code:
+// figures, names, files. Runs nothing; test/process/examples.test.ts and test/cluster/examples.test.ts do.
 // To check: every expectation is read from the code or from another document, not repeated here.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,31 +12,52 @@ import { levelOf, sentence } from '../src/observe/sentences.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
-const readme = read('README.md');
 const { version, files } = JSON.parse(read('package.json')) as { version: string; files: string[] };
 
-/** The fenced blocks of README in one language. */
-const blocks = (language: string): string[] =>
-  [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, its, text = '']) => (its === language ? [text] : []));
+/** The fenced blocks of a document in one language. */
+const blocks = (language: string, file = 'README.md'): string[] =>
+  [...read(file).matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, its, text = '']) => (its === language ? [text] : []));
 
-const documents = ['README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/proof.md', 'docs/known-cases.md'];
+const pages = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
+const documents = ['README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', ...pages];
+/** These are written by scripts, which break no lines. */
+const generated = ['docs/benchmarks.md', 'docs/mutants.md'];
 
-/** The files that a document links to, from the root. */
-const linked = (file: string): string[] =>
-  [...read(file).matchAll(/\]\(([^)#]+)\)/g)]
-    .map(([, link = '']) => link)
-    .filter((link) => !link.startsWith('https://'))
-    .map((link) => path.join(path.dirname(file), link));
+/** The files that a document links to, from the root, each with the heading that is meant, if one is. */
+const links = (file: string): { target: string; heading: string | undefined }[] =>
+  [...read(file).matchAll(/\]\(([^)#]*)(?:#([^)]+))?\)/g)]
+    .filter(([, link = '']) => !link.startsWith('https://'))
+    .map(([, link = '', heading]) => {
+      return { target: link === '' ? file : path.join(path.dirname(file), link), heading };
+    });
+const linked = (file: string): string[] => links(file).map(({ target }) => target);
+
+/** The headings of a document as links name them: small letters and hyphens. */
+const headings = (file: string): string[] =>
+  [...read(file).replace(/^```.*?^```$/gms, '').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'),
+  );
 
 describe.each(documents)('%s', (file) => {
   test('links to files that exist', () => {
     expect(linked(file).filter((each) => !existsSync(path.join(root, each)))).toEqual([]);
   });
 
-  test('keeps to 120 columns outside of tables and samples', () => {
-    const prose = read(file).replace(/^```.*?^```$/gms, '').split('\n');
-    expect(prose.filter((line) => line.length > 120 && !/^(\||>? ?!\[)/.test(line))).toEqual([]);
+  test('links to headings that exist', () => {
+    const meant = links(file).filter(({ heading }) => heading !== undefined);
+    expect(meant.filter(({ target, heading = '' }) => !headings(target).includes(heading))).toEqual([]);
   });
+
+  test('links to nothing that the package lacks', () => {
+    // npm adds these by itself.
+    const packed = ['README.md', 'LICENSE', 'package.json', ...files];
+    expect(linked(file).filter((each) => !packed.includes(each.split('/')[0] ?? ''))).toEqual([]);
+  });
+});
+
+test.each(documents.filter((file) => !generated.includes(file)))('%s keeps to 120 columns outside of tables and samples', (file) => {
+  const prose = read(file).replace(/^```.*?^```$/gms, '').split('\n');
+  expect(prose.filter((line) => line.length > 120 && !/^(\||>? ?!\[)/.test(line))).toEqual([]);
 });
 
 describe('README', () => {
@@ -46,10 +67,16 @@ describe('README', () => {
     expect(read('.ci/run')).toContain(`(${command})`);
   });
 
-  test('links to nothing that the package lacks', () => {
-    // npm adds these by itself.
-    const packed = ['README.md', 'LICENSE', 'package.json', ...files];
-    expect(linked('README.md').filter((each) => !packed.includes(each.split('/')[0] ?? ''))).toEqual([]);
+  test('is short enough for a reader in a hurry', () => {
+    expect(read('README.md').split('\n').length).toBeLessThanOrEqual(240);
+  });
+
+  test('links to each page of docs/, or to a page that does', () => {
+    const reached = new Set(['README.md']);
+    for (const file of reached) {
+      if (file.endsWith('.md')) for (const each of linked(file)) reached.add(each);
+    }
+    expect(pages.filter((page) => !reached.has(page))).toEqual([]);
   });
 
   test('installs the version that this is', () => {
@@ -75,25 +102,29 @@ describe('README', () => {
     expect(read('examples/cron/leader-run.crontab')).toContain(blocks('crontab').join(''));
   });
 
+  test('shows a picture of this version that has an end', () => {
+    const picture = read('docs/hand-over.svg');
+    expect(picture).toMatch(/^<svg [^]*elected, [^]*elected, [^]*<\/svg>\n$/);
+  });
+});
+
+describe('docs/command.md', () => {
   test('names the variables that a command gets', () => {
     const facts = { lock: '', identity: '', token: '', transitions: 0, lockUid: '' };
-    const named = [...readme.matchAll(/^\| `(LEADER_RUN_\w+)` \|/gm)].map(([, name]) => name);
+    const named = [...read('docs/command.md').matchAll(/^\| `(LEADER_RUN_\w+)` \|/gm)].map(([, name]) => name);
     expect(named.sort()).toEqual(Object.keys(termEnvironment(facts)).sort());
   });
+});
 
+describe('docs/logs.md', () => {
   test('shows log lines as they are written', () => {
-    const lines = blocks('json').join('').trim().split('\n');
+    const lines = blocks('json', 'docs/logs.md').join('').trim().split('\n');
     expect(lines.length).toBeGreaterThan(1);
     for (const line of lines) {
       const { time: _, level, event: kind, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
       const event = { kind, ...fields } as unknown as Event;
       expect([level, message]).toEqual([levelOf(event), sentence(event)]);
     }
-  });
-
-  test('shows a picture of this version that has an end', () => {
-    const picture = read('docs/hand-over.svg');
-    expect(picture).toMatch(/^<svg [^]*elected, [^]*elected, [^]*<\/svg>\n$/);
   });
 });
 
