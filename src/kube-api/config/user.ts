@@ -7,9 +7,11 @@ import { nameCap, printable } from '../../common/printable.ts';
 import { type Authorize, bearer, combined, type Credentials, readToken, rereading } from '../credentials.ts';
 import type { Trust } from '../target.ts';
 import { askClient } from './client-node.ts';
-import { type ExecSpec, execPlugin } from './exec-plugin.ts';
+import { ConfigError } from './errors.ts';
+import { execPlugin } from './exec-plugin.ts';
 import { type Entry, fault, fileName, isFields, text } from './kubeconfig.ts';
 import { pemSource } from './pem.ts';
+import { type ExecSpec, notInstalled } from './plugin-run.ts';
 
 /** Where the user's credentials come from; each source is asked again when it has to be. */
 export async function authorizeOf(
@@ -37,7 +39,12 @@ export async function authorizeOf(
   if (tokenFile !== undefined)
     sources.push(rereading(clock, async () => ({ headers: bearer(await readToken(tokenFile)) })));
   const exec = execSpec(user, cluster, trust);
-  if (exec !== undefined) sources.push(execPlugin(exec, clock, env));
+  if (exec !== undefined) {
+    const missing = notInstalled(exec, env);
+    // No time can heal that.
+    if (missing !== undefined) throw new ConfigError(missing);
+    sources.push(execPlugin(exec, clock, env));
+  }
   return combined(sources);
 }
 
