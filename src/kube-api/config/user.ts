@@ -51,7 +51,7 @@ export async function authorizeOf(
 /** What the client may see of a user: all that it understands as kubectl does, and no plugin. */
 function forClient(user: Entry): Readonly<Record<string, unknown>> {
   const seen: Record<string, unknown> = { 'auth-provider': authProvider(user) };
-  for (const field of ['token', 'username', 'password', 'as']) seen[field] = text(user, field);
+  for (const field of ['token', 'username', 'password']) seen[field] = text(user, field);
   for (const field of ['client-certificate', 'client-key']) {
     // The client prefers the file to the data; kubectl does not.
     if (pemSource(user, field) === undefined) continue;
@@ -74,19 +74,43 @@ function authProvider(user: Entry): unknown {
   throw fault(user, 'auth-provider', `is ${printable(String(name), nameCap)}; oidc, gcp and azure are known`);
 }
 
-/** The client sends `as` alone; without the groups a request would be judged as somebody else's. */
+/**
+ * As whom the user acts. The client sends `as` alone; without the groups a request would be judged as somebody else's.
+ */
 function impersonation(user: Entry): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {};
-  const uid = text(user, 'as-uid');
-  if (uid !== undefined) headers['impersonate-uid'] = uid;
-  const groups = user.fields['as-groups'];
-  if (groups !== undefined && groups !== null) headers['impersonate-group'] = texts(user, 'as-groups', groups);
   const extra = user.fields['as-user-extra'] ?? {};
   if (!isFields(extra)) throw fault(user, 'as-user-extra', 'is not a mapping');
-  for (const [key, values] of Object.entries(extra)) {
-    headers[`impersonate-extra-${encodeURIComponent(key).toLowerCase()}`] = texts(user, `as-user-extra.${key}`, values);
+  const asked: [header: string, field: string, values: readonly string[]][] = [
+    ['impersonate-user', 'as', [text(user, 'as') ?? ''].filter(Boolean)],
+    ['impersonate-uid', 'as-uid', [text(user, 'as-uid') ?? ''].filter(Boolean)],
+    ['impersonate-group', 'as-groups', texts(user, 'as-groups', user.fields['as-groups'] ?? [])],
+    ...Object.entries(extra).map(([key, values]): [string, string, string[]] => [
+      `impersonate-extra-${escapedKey(key)}`,
+      `as-user-extra.${printable(key, nameCap)}`,
+      texts(user, `as-user-extra.${printable(key, nameCap)}`, values ?? []),
+    ]),
+  ];
+  const headers: Record<string, string | string[]> = {};
+  for (const [header, field, values] of asked) {
+    if (values.length === 0) continue;
+    const sent = values.map((value) => headerText(user, field, value));
+    headers[header] = ['as', 'as-uid'].includes(field) ? sent.join() : sent;
   }
+  if (headers['impersonate-user'] === undefined && Object.keys(headers).length > 0)
+    throw fault(user, 'as', 'is missing, and as-uid, as-groups and as-user-extra say nothing without it');
   return headers;
+}
+
+/** The server takes the bytes of a header for UTF-8; Node writes one byte for each character of the text it is given. */
+function headerText(user: Entry, field: string, value: string): string {
+  if (/[\p{Cc}\p{Cs}]/u.test(value)) throw fault(user, field, 'holds characters that no HTTP header can carry');
+  return Buffer.from(value, 'utf8').toString('latin1');
+}
+
+function escapedKey(key: string): string {
+  return encodeURIComponent(key)
+    .replaceAll(/[()]/g, (one) => (one === '(' ? '%28' : '%29'))
+    .toLowerCase();
 }
 
 function texts(entry: Entry, field: string, value: unknown): string[] {
