@@ -1,5 +1,5 @@
-// Whom a kubeconfig speaks for: the same user as with kubectl, or nobody and a sentence. What kubectl does was seen with
-// kubectl v1.32 and read in client-go v0.35 (tools/clientcmd, transport, plugin/pkg/client/auth).
+// Whom a kubeconfig speaks for: the same user as with kubectl, or nobody and a sentence. What kubectl does was seen
+// with kubectl v1.32 and read in client-go v0.35 (tools/clientcmd, transport, plugin/pkg/client/auth).
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -134,6 +134,70 @@ describe('half a credential is refused, and does not go out as anonymous:', () =
   test('an id-token that ends meanwhile', async () => {
     const target = await load(withUser(oidc(living())));
     clock.advance(600_001);
-    await expect(target.authorize(false, AbortSignal.timeout(10_000))).rejects.toThrow(/^the id-token of users\[u\] has expired/);
+    await expect(target.authorize(false, AbortSignal.timeout(10_000))).rejects.toThrow(
+      /^the id-token of users\[u\] has expired/,
+    );
   });
+});
+
+describe('YAML means what it means to kubectl:', () => {
+  const context = 'current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n';
+  const rest = `${context}clusters: [{name: k, cluster: {server: "https://k.test"}}]\n`;
+  const anchors = 'x: &x {token: of-x, as: nobody}\ny: &y {token: of-y, as: somebody}\n';
+  const user = (text: string): string => `${anchors}${rest}users: [{name: u, user: ${text}}]\n`;
+
+  test.each<{ name: string; text: string | Buffer; headers: object }>([
+    { name: 'a merge, then a token', text: user('{<<: *x, token: own}'), headers: { authorization: 'Bearer own', 'impersonate-user': 'nobody' } },
+    { name: 'a token, then a merge', text: user('{token: own, <<: *x}'), headers: { authorization: 'Bearer of-x', 'impersonate-user': 'nobody' } },
+    { name: 'two merges', text: user('{<<: [*x, *y]}'), headers: { authorization: 'Bearer of-x', 'impersonate-user': 'nobody' } },
+    { name: 'a quoted merge key', text: user('{"<<": *x, token: own}'), headers: { authorization: 'Bearer own' } },
+    { name: 'a key twice', text: user('{token: one, token: two}'), headers: { authorization: 'Bearer two' } },
+    { name: 'a date', text: user('{token: 2001-01-01}'), headers: { authorization: 'Bearer 2001-01-01' } },
+    { name: 'binary', text: user('{token: !!binary YWJj}'), headers: { authorization: 'Bearer abc' } },
+    { name: 'the first of two documents', text: `---\n${user('{token: t}')}---\n: garbage [`, headers: { authorization: 'Bearer t' } },
+    { name: 'a mark at the end', text: `${user('{token: t}')}---\n`, headers: { authorization: 'Bearer t' } },
+    { name: 'UTF-16 of PowerShell', text: Buffer.from(`\ufeff${user('{token: t}')}`, 'utf16le'), headers: { authorization: 'Bearer t' } },
+    { name: 'UTF-16, the other way round', text: Buffer.from(`\ufeff${user('{token: t}')}`, 'utf16le').swap16(), headers: { authorization: 'Bearer t' } },
+    { name: 'UTF-8 with a mark', text: `\ufeff${user('{token: t}')}`, headers: { authorization: 'Bearer t' } },
+  ])('$name', async ({ text, headers }) => {
+    expect((await shown(text)).headers).toEqual(headers);
+  });
+
+  test('a file of aliases of aliases is read in no time', async () => {
+    const bomb = Array.from({ length: 60 }, (_, index) => `b${index + 1}: &b${index + 1} [*b${index}, *b${index}]\n`);
+    expect((await shown(`b0: &b0 []\n${bomb.join('')}${user('{token: t}')}`)).headers).toEqual({ authorization: 'Bearer t' });
+  });
+
+  test.each(['yes', 'y', 'on', 'True'])('%s is true', async (word) => {
+    const target = await load(`${rest.replace('k.test"', `k.test", insecure-skip-tls-verify: ${word}`)}users: [{name: u, user: {}}]`);
+    expect(target.trust.insecure).toBe(true);
+  });
+
+  test.each<{ name: string; text: string; words: string }>([
+    { name: 'a token that is a boolean', text: user('{token: no}'), words: 'users[u].token is not text (quote it)' },
+    { name: 'a switch that is text', text: `${rest.replace('k.test"', 'k.test", insecure-skip-tls-verify: "true"')}users: [{name: u, user: {}}]`, words: 'clusters[k].insecure-skip-tls-verify is not true or false (without quotes)' },
+    { name: 'another kind', text: `kind: Secret\n${user('{token: t}')}`, words: 'DIR/k is not a kubeconfig: its kind is not Config, which a kubeconfig has' },
+    { name: 'another version', text: `apiVersion: v2\n${user('{token: t}')}`, words: 'DIR/k is not a kubeconfig: its apiVersion is not v1, which a kubeconfig has' },
+    { name: 'a user who stands twice', text: `${user('{token: t}')}`.replace('users: [', 'users: [{name: u, user: {token: o}}, '), words: 'users[u] stands twice' },
+    { name: 'a fault in a user that is not chosen', text: user('{token: t}').replace('users: [', 'users: [{name: o, user: {token: 1}}, '), words: 'users[o].token is not text (quote it)' },
+    { name: 'a password like an alias', text: user('{username: a, password: *hush}'), words: 'the kubeconfig DIR/k is not valid YAML: unidentified alias in line 6' },
+    { name: 'an anchor within itself', text: `z: &z [*z, *z]\n${user('{token: t}')}`, words: 'the kubeconfig DIR/k is not valid YAML: an anchor contains itself' },
+    { name: 'a password like a tag', text: `${anchors}${rest}users:\n- name: u\n  user:\n    password: !hush x\n`, words: 'the kubeconfig DIR/k is not valid YAML: unknown tag in line 9' },
+  ])('refused: $name', async ({ text, words }) => {
+    expect(await faultOf(text)).toBe(words);
+  });
+});
+
+test.each(['admin:hush@k.test:6443', 'https://admin:hush@k.test', 'https//k.test?token=hush', 'http://k.test/#hush'])(
+  'a server that may hold a secret is refused and not quoted: %s',
+  async (server) => {
+    const words = await faultOf(withUser({ token: 't' }, { server }));
+    expect(words).toMatch(/^clusters\[k\]\.server /);
+    expect(words).not.toMatch(/hush|admin/);
+  },
+);
+
+test('a proxy that may hold a secret is not quoted', async () => {
+  const words = await faultOf(withUser({ token: 't' }, { 'proxy-url': 'ftp://admin:hush@proxy' }));
+  expect(words).not.toMatch(/hush|admin/);
 });
