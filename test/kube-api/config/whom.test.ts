@@ -178,7 +178,7 @@ describe('YAML means what it means to kubectl:', () => {
     { name: 'a switch that is text', text: `${rest.replace('k.test"', 'k.test", insecure-skip-tls-verify: "true"')}users: [{name: u, user: {}}]`, words: 'clusters[k].insecure-skip-tls-verify is not true or false (without quotes)' },
     { name: 'another kind', text: `kind: Secret\n${user('{token: t}')}`, words: 'DIR/k is not a kubeconfig: its kind is not Config, which a kubeconfig has' },
     { name: 'another version', text: `apiVersion: v2\n${user('{token: t}')}`, words: 'DIR/k is not a kubeconfig: its apiVersion is not v1, which a kubeconfig has' },
-    { name: 'a user who stands twice', text: `${user('{token: t}')}`.replace('users: [', 'users: [{name: u, user: {token: o}}, '), words: 'users[u] stands twice' },
+    { name: 'a user who stands twice', text: user('{token: t}').replace('users: [', 'users: [{name: u, user: {token: o}}, '), words: 'users[u] stands twice' },
     { name: 'a fault in a user that is not chosen', text: user('{token: t}').replace('users: [', 'users: [{name: o, user: {token: 1}}, '), words: 'users[o].token is not text (quote it)' },
     { name: 'a password like an alias', text: user('{username: a, password: *hush}'), words: 'the kubeconfig DIR/k is not valid YAML: unidentified alias in line 6' },
     { name: 'an anchor within itself', text: `z: &z [*z, *z]\n${user('{token: t}')}`, words: 'the kubeconfig DIR/k is not valid YAML: an anchor contains itself' },
