@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type Authorize, CredentialsError } from '../../src/kube-api/credentials.ts';
 import { ConfigError } from '../../src/kube-api/config/errors.ts';
 import { execPlugin } from '../../src/kube-api/config/exec-plugin.ts';
@@ -27,13 +27,28 @@ beforeEach(() => {
   folders.push(folder);
   clock = fakeClock();
 });
+afterEach(() => {
+  // Runs that a test left going on purpose, which end with the process in the field.
+  const pids = path.join(folder, 'runs.pids');
+  for (const pid of existsSync(pids) ? readFileSync(pids, 'utf8').trim().split('\n') : []) {
+    if (isOurs(pid)) process.kill(-Number(pid), 'SIGKILL');
+  }
+});
 afterAll(() => {
   for (const one of folders) rmSync(one, { recursive: true, force: true });
 });
 
+function isOurs(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`RUNS=${folder}/`);
+  } catch {
+    return false;
+  }
+}
+
 /** A target whose plugin is this shell script. It may count its runs by appending to $RUNS. */
 async function targetWith(script: string, exec: object = {}, cluster: object = {}): Promise<KubeTarget> {
-  writeFileSync(path.join(folder, 'plugin'), `#!/bin/sh\nprintf x >> "$RUNS"\n${script}\n`, { mode: 0o755 });
+  writeFileSync(path.join(folder, 'plugin'), `#!/bin/sh\necho $$ >> "$RUNS.pids"\nprintf x >> "$RUNS"\n${script}\n`, { mode: 0o755 });
   const spec = {
     apiVersion,
     command: './plugin',
