@@ -84,7 +84,8 @@ async function exchange(
         },
       });
     });
-    outgoing.end(body);
+    // As bytes: a text would be sent together with the head, whose bytes would then be encoded once more.
+    outgoing.end(body === undefined ? undefined : Buffer.from(body));
   });
 }
 

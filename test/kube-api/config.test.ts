@@ -131,12 +131,13 @@ describe('the configuration', () => {
     expect(await headersOf(target)).toEqual({ authorization: 'Bearer from-the-file' });
   });
 
-  test('may be YAML with two entries of one name, of which the first counts', async () => {
-    const file = put(
-      'twice',
-      'current-context: a\ncontexts:\n- {name: a, context: {cluster: a}}\nclusters:\n- {name: a, cluster: {server: "https://one"}}\n- {name: a, cluster: {server: "https://two"}}\n',
+  test('may be YAML, but not with two entries of one name, which kubectl refuses too', async () => {
+    const clusters = '- {name: a, cluster: {server: "https://one"}}\n';
+    const yaml = `current-context: a\ncontexts:\n- {name: a, context: {cluster: a}}\nclusters:\n${clusters}`;
+    expect((await load({ kubeconfig: put('once', yaml) })).where).toBe('one');
+    expect(await faultOf({ kubeconfig: put('twice', `${yaml}${clusters}`) })).toBe(
+      'clusters[a] stands twice in the kubeconfig DIR/twice',
     );
-    expect((await load({ kubeconfig: file })).where).toBe('one');
   });
 
   test('keeps base path, proxy and server name', async () => {

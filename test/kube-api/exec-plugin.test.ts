@@ -1,14 +1,19 @@
 // Credentials from plugins: how often they are run, what they are told, and what is made of bad ones.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { CredentialsError } from '../../src/kube-api/credentials.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type Authorize, CredentialsError } from '../../src/kube-api/credentials.ts';
+import { ConfigError } from '../../src/kube-api/config/errors.ts';
+import { execPlugin } from '../../src/kube-api/config/exec-plugin.ts';
+import type { ExecSpec } from '../../src/kube-api/config/plugin-run.ts';
 import type { KubeTarget } from '../../src/kube-api/target.ts';
 import { loadKube } from '../../src/kube-api/config/load.ts';
 import { makeCertificates, type Certificates } from '../helpers/certificates.ts';
 import { fakeClock, type FakeClock } from '../locks/fake-clock.ts';
 
+/** How long a busy machine may take. */
+const soon = { timeout: 10_000 };
 const apiVersion = 'client.authentication.k8s.io/v1';
 let folder: string;
 let clock: FakeClock;
@@ -22,13 +27,28 @@ beforeEach(() => {
   folders.push(folder);
   clock = fakeClock();
 });
+afterEach(() => {
+  // Runs that a test left going on purpose, which end with the process in the field.
+  const pids = path.join(folder, 'runs.pids');
+  for (const pid of existsSync(pids) ? readFileSync(pids, 'utf8').trim().split('\n') : []) {
+    if (isOurs(pid)) process.kill(-Number(pid), 'SIGKILL');
+  }
+});
 afterAll(() => {
   for (const one of folders) rmSync(one, { recursive: true, force: true });
 });
 
+function isOurs(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`RUNS=${folder}/`);
+  } catch {
+    return false;
+  }
+}
+
 /** A target whose plugin is this shell script. It may count its runs by appending to $RUNS. */
 async function targetWith(script: string, exec: object = {}, cluster: object = {}): Promise<KubeTarget> {
-  writeFileSync(path.join(folder, 'plugin'), `#!/bin/sh\nprintf x >> "$RUNS"\n${script}\n`, { mode: 0o755 });
+  writeFileSync(path.join(folder, 'plugin'), `#!/bin/sh\necho $$ >> "$RUNS.pids"\nprintf x >> "$RUNS"\n${script}\n`, { mode: 0o755 });
   const spec = {
     apiVersion,
     command: './plugin',
@@ -47,9 +67,26 @@ async function targetWith(script: string, exec: object = {}, cluster: object = {
   return await loadKube({ clock, kubeconfig: file, env: { PATH: process.env['PATH'] } });
 }
 
+/** The same without a kubeconfig, and with a limit that a test can wait for. */
+function pluginOf(script: string, options: { limitMs?: number } = {}, spec: Partial<ExecSpec> = {}): Authorize {
+  const command = path.join(folder, 'plugin');
+  writeFileSync(command, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const usual = { command, args: [], env: {}, apiVersion, installHint: undefined, cluster: undefined };
+  return execPlugin({ ...usual, interactiveMode: 'Never', ...spec }, clock, { PATH: process.env['PATH'] }, options);
+}
+
 function runs(): number {
   const file = path.join(folder, 'runs');
   return existsSync(file) ? readFileSync(file).length : 0;
+}
+
+/** Where nobody reaps, an orphan that has ended stays as a zombie. */
+function hasEnded(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
+  } catch {
+    return true;
+  }
 }
 
 /** Prints a credential whose token is the number of the run. */
@@ -92,25 +129,92 @@ test('a credential that is about to expire is renewed in the background, once', 
   expect(await tokenOf(target)).toBe('Bearer run-1');
   await vi.waitFor(async () => {
     expect(await tokenOf(target)).not.toBe('Bearer run-1');
-  });
+  }, soon);
 });
 
 test('a plugin that hangs is killed when the limit ends', async () => {
   const pid = path.join(folder, 'pid');
-  const target = await targetWith(`echo $$ > ${pid}\nexec sleep 600`);
-  const limit = new AbortController();
-  const waiting = tokenOf(target, { signal: limit.signal });
-  const outcome = expect(waiting).rejects.toThrow(
-    /^the credential plugin .*plugin gave no answer in time and was killed$/,
+  const authorize = pluginOf(`sleep 600 &\necho $$ $! > ${pid}\necho "open example.org" >&2\nexec sleep 600`, { limitMs: 500 });
+  await expect(authorize(false, AbortSignal.timeout(10_000))).rejects.toThrow(
+    /^the credential plugin .*plugin gave no answer in time and was killed: open example.org$/,
   );
+  // With what it has started.
+  const pids = readFileSync(pid, 'utf8').trim().split(' ').map(Number);
+  expect(pids).toHaveLength(2);
+  for (const one of pids) {
+    await vi.waitFor(() => {
+      expect(hasEnded(one)).toBe(true);
+    }, soon);
+  }
+});
+
+test('a request that gives up leaves the plugin running, and the next ones get what it gives', async () => {
+  const go = path.join(folder, 'go');
+  const target = await targetWith(`until [ -e ${go} ]; do sleep 0.02; done\n${prints()}`);
+  for (let turn = 0; turn < 3; turn++) {
+    const limit = new AbortController();
+    const waiting = tokenOf(target, { signal: limit.signal });
+    const outcome = expect(waiting).rejects.toThrow(/plugin has given no answer yet; it is still waited for$/);
+    await vi.waitFor(() => {
+      expect(runs()).toBe(1);
+    }, soon);
+    limit.abort(new Error('over'));
+    await outcome;
+    await expect(waiting).rejects.toBeInstanceOf(CredentialsError);
+  }
+  writeFileSync(go, '');
+  expect(await tokenOf(target)).toBe('Bearer run-1');
+});
+
+test('requests that wait at the same time share one run', async () => {
+  const target = await targetWith(prints());
+  const all = await Promise.all([tokenOf(target), tokenOf(target, { fresh: true }), tokenOf(target)]);
+  expect(all).toEqual(['Bearer run-1', 'Bearer run-1', 'Bearer run-1']);
+  expect(runs()).toBe(1);
+});
+
+test('a run that failed is not repeated before a pause, which grows', async () => {
+  const target = await targetWith('echo "no network" >&2; exit 1');
+  const pauses: number[] = [];
+  for (let ms = 0, before = -1; ms <= 75_000; ms += 500, clock.advance(500)) {
+    await expect(tokenOf(target, { fresh: ms % 1000 === 0 })).rejects.toThrow('no network');
+    if (runs() > before) pauses.push(ms);
+    before = runs();
+  }
+  expect(pauses).toEqual([0, 2_000, 6_000, 14_000, 30_000, 62_000]);
+});
+
+test('a credential that is refused as soon as it came is no reason to log in again and again', async () => {
+  const target = await targetWith(prints());
+  for (let turn = 0; turn < 5; turn++) {
+    expect(await tokenOf(target, { fresh: true })).toBe('Bearer run-1');
+    clock.advance(900);
+  }
+  clock.advance(1_000);
+  expect(await tokenOf(target, { fresh: true })).toBe('Bearer run-2');
+});
+
+test('a background run that hangs or fails delays nobody while the credential is good', async () => {
+  const target = await targetWith(
+    `[ $(wc -c < "$RUNS") = 1 ] || exec sleep 600\n${prints({ expirationTimestamp: inMs(3_600_000) })}`,
+  );
+  const kept = await tokenOf(target);
+  clock.advance(3_500_000);
+  expect(await tokenOf(target)).toBe(kept);
   await vi.waitFor(() => {
-    expect(readFileSync(pid, 'utf8')).toMatch(/\d\n/);
-  });
-  limit.abort(new Error('over'));
-  await outcome;
-  await vi.waitFor(() => {
-    expect(() => process.kill(Number(readFileSync(pid, 'utf8')), 0)).toThrow('ESRCH');
-  });
+    expect(runs()).toBe(2);
+  }, soon);
+  for (let turn = 0; turn < 3; turn++) expect(await tokenOf(target)).toBe(kept);
+  expect(runs()).toBe(2);
+});
+
+test('a plugin that has ended is not waited for because of a browser that it opened', async () => {
+  const target = await targetWith(`sleep 600 &\necho $! > ${path.join(folder, 'browser')}\n${prints()}`);
+  expect(await tokenOf(target)).toBe('Bearer run-1');
+  const browser = Number(readFileSync(path.join(folder, 'browser'), 'utf8'));
+  // Nor is the browser killed.
+  expect(process.kill(browser, 0)).toBe(true);
+  process.kill(browser, 'SIGKILL');
 });
 
 test('a grandchild that holds the pipes does not keep anybody waiting', async () => {
@@ -119,7 +223,7 @@ test('a grandchild that holds the pipes does not keep anybody waiting', async ()
   const outcome = expect(tokenOf(target, { signal: limit.signal })).rejects.toBeInstanceOf(CredentialsError);
   await vi.waitFor(() => {
     expect(runs()).toBe(1);
-  });
+  }, soon);
   limit.abort(new Error('over'));
   await outcome;
 });
@@ -146,6 +250,11 @@ test.each([
     script: 'echo secret\necho "please log in\u001b[0m" >&2\nexit 3',
     words: /failed with status 3: please log in\\x1b\[0m$/,
   },
+  {
+    name: 'fails with a long story',
+    script: 'printf "ERROR: the session\tis over \\r\\n\\n  at a.py\\n  at b.py\\nlog in   again\\n" >&2\nexit 1',
+    words: /failed with status 1: ERROR: the session is over … log in again$/,
+  },
   { name: 'dies', script: 'kill -9 $$', words: /failed with SIGKILL$/ },
   { name: 'prints without end', script: 'yes secret', words: /prints without end$/ },
 ])('a plugin that $name is told of without what it printed', async ({ script, words }) => {
@@ -159,10 +268,32 @@ test.each([
 });
 
 test('a plugin that is not installed is told of with the way to install it', async () => {
-  const target = await targetWith('', { command: 'no-such-plugin', installHint: 'Get it at\nexample.org.' });
-  await expect(tokenOf(target)).rejects.toThrow(
-    'cannot run the credential plugin no-such-plugin: ENOENT; Get it at\\x0aexample.org.',
+  const authorize = pluginOf('', {}, { command: 'no-such-plugin', installHint: 'Get it at\nexample.org.' });
+  await expect(authorize(false, AbortSignal.timeout(10_000))).rejects.toThrow(
+    'the credential plugin no-such-plugin is not installed (looked for on PATH); Get it at example.org.',
   );
+});
+
+test('a plugin that is not installed is refused at the start', async () => {
+  await expect(targetWith('', { command: 'no-such-plugin' })).rejects.toThrow(ConfigError);
+});
+
+test.each([
+  { name: 'is gone', prepare: () => rmSync(path.join(folder, 'plugin')), words: /plugin does not exist$/ },
+  {
+    name: 'may not be executed',
+    prepare: () => chmodSync(path.join(folder, 'plugin'), 0o600),
+    words: /plugin may not be executed$/,
+  },
+  {
+    name: 'has no interpreter',
+    prepare: () => writeFileSync(path.join(folder, 'plugin'), '#!/no/such/sh\n'),
+    words: /plugin: the interpreter that its first line names does not exist$/,
+  },
+])('a plugin that $name is told of in words', async ({ prepare, words }) => {
+  const authorize = pluginOf('');
+  prepare();
+  await expect(authorize(false, AbortSignal.timeout(10_000))).rejects.toThrow(words);
 });
 
 test('a plugin that must ask fails where there is nobody', async () => {

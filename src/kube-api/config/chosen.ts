@@ -62,16 +62,25 @@ function serverOf(cluster: Entry): URL {
   if (given === undefined) throw fault(cluster, 'server', 'is missing');
   const server = URL.canParse(given) ? new URL(given) : undefined;
   if (server?.protocol !== 'https:' && server?.protocol !== 'http:') {
-    throw fault(cluster, 'server', `is ${printable(given, nameCap)}, which is no https:// address`);
+    throw fault(cluster, 'server', `is ${shown(given)}, which is no https:// address`);
+  }
+  // kubectl would send them as a login, and every line that names the server would show them.
+  if (server.username !== '' || server.password !== '') {
+    throw fault(cluster, 'server', 'holds a user name or a password: name them as username and password of the user');
   }
   if (server.protocol === 'http:' && !isLoopback(server.hostname)) {
     throw fault(
       cluster,
       'server',
-      `is ${printable(given, nameCap)}: unencrypted, which is taken only on this machine (kubectl proxy)`,
+      `is ${shown(given)}: unencrypted, which is taken only on this machine (kubectl proxy)`,
     );
   }
   return server;
+}
+
+/** What stands before an @ may be a password, and a query a token. */
+function shown(address: string): string {
+  return /[@?#]/.test(address) ? 'a text that may hold a password' : printable(address, nameCap);
 }
 
 const loopback = new BlockList();

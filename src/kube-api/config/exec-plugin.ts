@@ -1,140 +1,96 @@
 // Credentials from a program, as the kubeconfig's `users[].user.exec` names it (client.authentication.k8s.io). Decides
-// when it is run: once, then again when its credentials expire or were refused. While they are about to expire it is
-// run in the background, so that no renewal waits for it. client-node's own runner has no time limit, keeps nothing
-// that has no expiry, and tells the plugin nothing of the cluster.
-// Invariant: a plugin is killed when nobody waits for it any longer, and what it printed is never shown, since it may
-// hold the credential; only its stderr is.
+// when it is run: at first, and again when its credentials expire or were refused; in the background while they are
+// still good, so that no renewal waits for it. client-node's own runner has no time limit, keeps nothing that has no
+// expiry, and tells the plugin nothing of the cluster. Does not know how a program is run and ended (plugin-run.ts).
+// Invariant: one run at a time, shared by all who wait. A request that gives up leaves the run going, since a person
+// may be logging in; the run has a limit of its own, and one that failed is not repeated at once.
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { isatty } from 'node:tty';
 import type { Clock, Instant } from '../../clock.ts';
-import { later, possiblyPast } from '../../clock.ts';
+import { later, possiblyPast, surelyElapsed } from '../../clock.ts';
 import { printable } from '../../common/printable.ts';
-import { type Authorize, bearer, type Credentials, CredentialsError, errorCode } from '../credentials.ts';
-
-export interface ExecSpec {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly apiVersion: string;
-  readonly interactiveMode: 'Never' | 'IfAvailable' | 'Always';
-  readonly installHint: string | undefined;
-  /** What KUBERNETES_EXEC_INFO says of the cluster; undefined unless provideClusterInfo is set. */
-  readonly cluster: (() => Promise<Readonly<Record<string, unknown>>>) | undefined;
-}
+import { type Authorize, bearer, type Credentials, CredentialsError, untilAborted } from '../credentials.ts';
+import { type ExecSpec, inForeground, runPlugin, title } from './plugin-run.ts';
 
 interface Kept {
   readonly credentials: Credentials;
+  readonly since: Instant;
   /** When a new run is due in the background, and when these are no longer used; never when they state no expiry. */
   readonly refreshBy: Instant | undefined;
   readonly expireBy: Instant | undefined;
 }
 
+/** The last run came to nothing; until the pause is over its error is the answer to all who ask. */
+interface Failed {
+  readonly error: Error;
+  readonly since: Instant;
+  readonly pauseMs: number;
+}
+
 /** A background run has time: what it renews is still good for this long. */
 const refreshAheadMs = 120_000;
-const backgroundLimitMs = 60_000;
-/** An ExecCredential is a few KB; a plugin that prints without end is stopped. */
-const outputCap = 1 << 20;
+/** Enough for a login by device code where nobody sits at a terminal; a person at a terminal is waited for. */
+const usualLimitMs = 60_000;
+const firstPauseMs = 2_000;
+const longestPauseMs = 60_000;
+/** Credentials that are refused as soon as they came are no reason for one login after another. */
+const believedMs = 5_000;
 
-export function execPlugin(spec: ExecSpec, clock: Clock, env: NodeJS.ProcessEnv): Authorize {
+export function execPlugin(
+  spec: ExecSpec,
+  clock: Clock,
+  env: NodeJS.ProcessEnv,
+  { limitMs = usualLimitMs, onTerminal = () => isatty(0) && inForeground() } = {},
+): Authorize {
   let kept: Kept | undefined;
-  let refreshing = false;
+  let failed: Failed | undefined;
+  let running: Promise<Credentials> | undefined;
 
-  async function renew(mayAsk: boolean, signal: AbortSignal): Promise<Credentials> {
-    const output = await run(spec, env, mayAsk && isatty(0), signal);
-    kept = keep(parse(output, spec), clock);
-    return kept.credentials;
+  async function run(): Promise<Credentials> {
+    const first = kept === undefined;
+    // Later the terminal belongs to the command, and a question would be lost in what that prints.
+    const terminal = first && onTerminal();
+    const limit = terminal ? undefined : AbortSignal.timeout(limitMs);
+    try {
+      const output = await runPlugin(spec, env, { terminal, passOn: first, limit });
+      kept = keep(parse(output, spec), clock);
+      failed = undefined;
+      return kept.credentials;
+    } catch (error) {
+      const pauseMs = failed === undefined ? firstPauseMs : Math.min(failed.pauseMs * 2, longestPauseMs);
+      failed = { error: error as Error, since: clock.now(), pauseMs };
+      throw error;
+    } finally {
+      running = undefined;
+    }
   }
 
-  function refresh(): void {
-    refreshing = true;
-    // A failure here costs nothing: these credentials are still good, and the next request after them tells.
-    void renew(false, AbortSignal.timeout(backgroundLimitMs))
-      .catch(() => undefined)
-      .finally(() => (refreshing = false));
+  function ask(now: Instant): Promise<Credentials> {
+    if (running !== undefined) return running;
+    if (failed !== undefined && surelyElapsed(now, failed.since) < failed.pauseMs) {
+      return Promise.reject(failed.error);
+    }
+    running = run();
+    // Its failure is kept for whoever asks next, also when nobody waits for it any longer.
+    running.catch(() => undefined);
+    return running;
   }
 
   return async (fresh, signal) => {
     const now = clock.now();
-    if (kept === undefined || fresh || (kept.expireBy !== undefined && possiblyPast(now, kept.expireBy))) {
-      // Later the terminal belongs to the command, and a question would be lost in what that prints.
-      return await renew(kept === undefined, signal);
+    const good = kept !== undefined && !(kept.expireBy !== undefined && possiblyPast(now, kept.expireBy));
+    if (kept !== undefined && good && (!fresh || surelyElapsed(now, kept.since) < believedMs)) {
+      // A failure here costs nothing: these credentials are still good.
+      if (kept.refreshBy !== undefined && possiblyPast(now, kept.refreshBy)) ask(now).catch(() => undefined);
+      return kept.credentials;
     }
-    if (!refreshing && kept.refreshBy !== undefined && possiblyPast(now, kept.refreshBy)) refresh();
-    return kept.credentials;
-  };
-}
-
-async function run(spec: ExecSpec, env: NodeJS.ProcessEnv, terminal: boolean, signal: AbortSignal): Promise<string> {
-  const { command, interactiveMode } = spec;
-  if (interactiveMode === 'Always' && !terminal) {
-    throw new CredentialsError(`the credential plugin ${printable(command)} wants to ask, and there is no terminal`);
-  }
-  const interactive = terminal && interactiveMode !== 'Never';
-  const cluster = await spec.cluster?.();
-  const info = {
-    apiVersion: spec.apiVersion,
-    kind: 'ExecCredential',
-    spec: { interactive, ...(cluster && { cluster }) },
-  };
-  signal.throwIfAborted();
-  return await new Promise((resolve, reject) => {
-    let child: ChildProcess;
     try {
-      child = spawn(command, spec.args, {
-        env: { ...env, ...spec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
-        stdio: [interactive ? 'inherit' : 'ignore', 'pipe', interactive ? 'inherit' : 'pipe'],
-      });
+      return await untilAborted(ask(now), signal);
     } catch (error) {
-      // Node tells of some errors by an event and throws the others (E2BIG, ENOMEM).
-      reject(notRun(error, spec));
-      return;
+      if (error instanceof CredentialsError || !signal.aborted) throw error;
+      throw new CredentialsError(`${title(spec)} has given no answer yet; it is still waited for`);
     }
-    // For good: a SIGKILL that another user's plugin refuses (EPERM) is told by an error, too.
-    for (const emitter of [child, child.stdout, child.stderr]) emitter?.on('error', () => undefined);
-    const printed = { output: '', complaint: '' };
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      printed.output += text;
-      if (printed.output.length > outputCap) stop(new CredentialsError(`${title(spec)} prints without end`));
-    });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      printed.complaint = (printed.complaint + text).slice(-4096);
-    });
-    function stop(reason: Error): void {
-      // The pipes are closed too: a grandchild that holds them open must not keep this process waiting.
-      child.kill('SIGKILL');
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-      settle();
-      reject(reason);
-    }
-    function abort(): void {
-      stop(new CredentialsError(`${title(spec)} gave no answer in time and was killed`));
-    }
-    function settle(): void {
-      signal.removeEventListener('abort', abort);
-    }
-    signal.addEventListener('abort', abort, { once: true });
-    child.once('error', (error) => {
-      settle();
-      reject(notRun(error, spec));
-    });
-    child.once('close', (status, killedBy) => {
-      settle();
-      if (status === 0) resolve(printed.output);
-      else
-        reject(
-          new CredentialsError(
-            `${title(spec)} failed with ${killedBy ?? `status ${String(status)}`}${said(printed.complaint)}`,
-          ),
-        );
-    });
-  });
-}
-
-function notRun(error: unknown, spec: ExecSpec): CredentialsError {
-  const hint = spec.installHint === undefined ? '' : `; ${printable(spec.installHint.trim())}`;
-  return new CredentialsError(`cannot run ${title(spec)}: ${errorCode(error)}${hint}`);
+  };
 }
 
 function parse(output: string, spec: ExecSpec): { credentials: Credentials; expiry: string | undefined } {
@@ -169,19 +125,10 @@ function parse(output: string, spec: ExecSpec): { credentials: Credentials; expi
 function keep({ credentials, expiry }: ReturnType<typeof parse>, clock: Clock): Kept {
   const now = clock.now();
   const leftMs = expiry === undefined ? Number.NaN : Date.parse(expiry) - now.wall;
-  if (Number.isNaN(leftMs)) return { credentials, refreshBy: undefined, expireBy: undefined };
+  if (Number.isNaN(leftMs)) return { credentials, since: now, refreshBy: undefined, expireBy: undefined };
   // Short-lived credentials are renewed after three quarters of their life, so that each is used for a while.
   const refreshInMs = leftMs - Math.min(refreshAheadMs, leftMs / 4);
-  return { credentials, refreshBy: later(now, refreshInMs), expireBy: later(now, leftMs) };
-}
-
-function title(spec: ExecSpec): string {
-  return `the credential plugin ${printable(spec.command)}`;
-}
-
-function said(complaint: string): string {
-  const text = complaint.trim().split('\n').slice(-3).join(' ');
-  return text === '' ? '' : `: ${printable(text)}`;
+  return { credentials, since: now, refreshBy: later(now, refreshInMs), expireBy: later(now, leftMs) };
 }
 
 function tryJson(text: string): unknown {

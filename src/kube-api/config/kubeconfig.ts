@@ -6,10 +6,10 @@
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { CORE_SCHEMA, load, YAMLException } from 'js-yaml';
 import { nameCap, printable } from '../../common/printable.ts';
 import { errorCode } from '../credentials.ts';
 import { ConfigError } from './errors.ts';
+import { readYaml, Unreadable } from './yaml.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -63,39 +63,47 @@ export async function chooseContext(
 }
 
 async function readDocument(file: string, required: boolean): Promise<Fields | undefined> {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(file, 'utf8');
+    bytes = await readFile(file);
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT' && !required) return undefined;
     const why = { ENOENT: 'it does not exist', EISDIR: 'it is a directory', EACCES: 'permission denied' }[code] ?? code;
     throw new ConfigError(`cannot read the kubeconfig ${printable(file)}: ${why}`);
   }
-  const document = parseYaml(file, text);
+  const document = parseYaml(file, bytes);
   if (document === undefined || document === null) return undefined;
   if (!isFields(document))
     throw new ConfigError(`the kubeconfig ${printable(file)} holds no mapping with clusters, users and contexts`);
   return document;
 }
 
-function parseYaml(file: string, text: string): unknown {
+function parseYaml(file: string, bytes: Buffer): unknown {
   try {
-    return load(text, { schema: CORE_SCHEMA });
+    return readYaml(bytes);
   } catch (error) {
-    // The exception's message quotes the lines around the fault, and they may hold a token.
-    throw new ConfigError(`the kubeconfig ${printable(file)} is not valid YAML${placeOf(error)}`);
+    if (!(error instanceof Unreadable)) throw error;
+    throw new ConfigError(`the kubeconfig ${printable(file)} is not valid YAML: ${error.message}`);
   }
 }
 
-function placeOf(error: unknown): string {
-  if (!(error instanceof YAMLException)) return '';
-  // A second document (`---`) is refused without a mark, whatever the types say.
-  const mark = error.mark as typeof error.mark | undefined;
-  return `: ${printable(error.reason)}${mark === undefined ? '' : ` in line ${String(mark.line + 1)}`}`;
+/** Something else that Kubernetes keeps in YAML, or a kubeconfig of a time to come. */
+function assertKind(file: string, document: Fields): void {
+  for (const [field, expected] of [
+    ['apiVersion', 'v1'],
+    ['kind', 'Config'],
+  ] as const) {
+    const given = document[field] ?? '';
+    if (given === '' || given === expected) continue;
+    throw new ConfigError(
+      `${printable(file)} is not a kubeconfig: its ${field} is not ${expected}, which a kubeconfig has`,
+    );
+  }
 }
 
 function merge(merged: Merged, file: string, document: Fields): void {
+  assertKind(file, document);
   merged.files.push(file);
   const current = document['current-context'];
   if (typeof current === 'string' && current !== '') merged.currentContext ??= current;
@@ -106,6 +114,7 @@ function merge(merged: Merged, file: string, document: Fields): void {
   ] as const) {
     const entries = document[list] ?? [];
     if (!Array.isArray(entries)) throw new ConfigError(`${list} in the kubeconfig ${printable(file)} is not a list`);
+    const here = new Set<string>();
     entries.forEach((entry: unknown, index) => {
       const name = isFields(entry) ? entry['name'] : undefined;
       if (!isFields(entry) || typeof name !== 'string') {
@@ -115,7 +124,11 @@ function merge(merged: Merged, file: string, document: Fields): void {
       const key = `${list}[${printable(name, nameCap)}]`;
       if (!isFields(fields))
         throw new ConfigError(`${key}.${kind} in the kubeconfig ${printable(file)} is not a mapping`);
-      if (!into.has(name)) into.set(name, { file, key, name, fields });
+      if (here.has(name)) throw new ConfigError(`${key} stands twice in the kubeconfig ${printable(file)}`);
+      here.add(name);
+      const entered: Entry = { file, key, name, fields };
+      assertTypes(entered, kind);
+      if (!into.has(name)) into.set(name, entered);
     });
   }
 }
@@ -145,6 +158,26 @@ function missing(context: Entry, kind: string, name: string | undefined): Config
   const named =
     name === undefined ? `names no ${kind}` : `names the ${kind} ${printable(name, nameCap)}, which is not there`;
   return new ConfigError(`${context.key} in the kubeconfig ${printable(context.file)} ${named}`);
+}
+
+/** Those that kubectl refuses to read when they are of another type; all others it leaves to their users. */
+const textFields = {
+  context: ['cluster', 'user', 'namespace'],
+  cluster: ['server', 'tls-server-name', 'certificate-authority', 'certificate-authority-data', 'proxy-url'],
+  user: [
+    ...['client-certificate', 'client-certificate-data', 'client-key', 'client-key-data', 'token', 'tokenFile'],
+    ...['username', 'password', 'as', 'as-uid'],
+  ],
+};
+const switches = { context: [], cluster: ['insecure-skip-tls-verify', 'disable-compression'], user: [] };
+
+/** Also of entries that are not chosen: kubectl refuses the whole file. */
+function assertTypes(entry: Entry, kind: 'context' | 'cluster' | 'user'): void {
+  for (const field of textFields[kind]) text(entry, field);
+  for (const field of switches[kind]) {
+    const value = entry.fields[field] ?? false;
+    if (typeof value !== 'boolean') throw fault(entry, field, 'is not true or false (without quotes)');
+  }
 }
 
 /** A field that must be text if it is there; '' counts as absent, as in kubectl. */

@@ -2,6 +2,7 @@
 // with them, since OpenSSL's own words ("no start line") name no file. Does not know what they are for.
 // Invariant: a message never holds any of the text.
 
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { printable } from '../../common/printable.ts';
 import { CredentialsError, errorCode } from '../credentials.ts';
@@ -22,6 +23,23 @@ export function decodePem(base64: string): string | undefined {
 
 function isPem(text: string): boolean {
   return text.includes('-----BEGIN ');
+}
+
+/** What keeps a certificate and its key from being shown; undefined: they can be used. */
+export function pairFault(cert: string, key: string): string | undefined {
+  if (key.includes('ENCRYPTED')) return 'is encrypted, and there is nobody to ask for its password: decrypt it';
+  let parsed: KeyObject;
+  try {
+    parsed = createPrivateKey(key);
+  } catch {
+    return 'is not a private key';
+  }
+  try {
+    if (new X509Certificate(cert).checkPrivateKey(parsed)) return undefined;
+  } catch {
+    return 'stands beside a client-certificate that cannot be read';
+  }
+  return 'belongs to another certificate than the client-certificate';
 }
 
 /** A file or base64 data, the data winning as in kubectl. */

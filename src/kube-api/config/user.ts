@@ -2,16 +2,33 @@
 // what of it the Kubernetes client may see. Knows neither how files are merged (kubeconfig.ts) nor any connection.
 // Invariant: a user that cannot be understood is refused; no request goes out as somebody else for it.
 
-import type { Clock } from '../../clock.ts';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { type Clock, later, possiblyPast } from '../../clock.ts';
 import { nameCap, printable } from '../../common/printable.ts';
-import { type Authorize, bearer, combined, type Credentials, readToken, rereading } from '../credentials.ts';
+import {
+  type Authorize,
+  bearer,
+  combined,
+  type Credentials,
+  CredentialsError,
+  errorCode,
+  readToken,
+  rereading,
+} from '../credentials.ts';
 import type { Trust } from '../target.ts';
 import { askClient } from './client-node.ts';
-import { type ExecSpec, execPlugin } from './exec-plugin.ts';
-import { type Entry, fault, fileName, isFields, text } from './kubeconfig.ts';
-import { pemSource } from './pem.ts';
+import { ConfigError } from './errors.ts';
+import { execPlugin } from './exec-plugin.ts';
+import { type Entry, fault, type Fields, fileName, isFields, text } from './kubeconfig.ts';
+import { pairFault, pemSource } from './pem.ts';
+import { type ExecSpec, notInstalled } from './plugin-run.ts';
 
-/** Where the user's credentials come from; each source is asked again when it has to be. */
+/**
+ * Where the user's credentials come from; each source is asked again when it has to be. As in kubectl a token, a
+ * password or a certificate leaves a plugin out, and a token or a password an auth-provider; a certificate is shown
+ * beside a token, and then the server decides.
+ */
 export async function authorizeOf(
   user: Entry,
   cluster: Entry,
@@ -19,67 +36,179 @@ export async function authorizeOf(
   clock: Clock,
   env: NodeJS.ProcessEnv,
 ): Promise<Authorize> {
-  const impersonated = impersonation(user);
-  const seen = forClient(user);
-  // Most users have nothing but a token, or a plugin: for these the client need not be loaded (11 ms, 7 MB).
-  const needsClient = Object.entries(seen).some(([field, value]) => field !== 'token' && value !== undefined);
-  const token = text(user, 'token');
-  const plain: Credentials = { headers: token === undefined ? {} : bearer(token) };
-  const fromClient = needsClient ? await askClient(seen) : () => Promise.resolve(plain);
-  const sources = [
-    rereading(clock, async () => {
-      const credentials = await fromClient();
-      return { ...credentials, headers: { ...credentials.headers, ...impersonated } };
-    }),
-  ];
-  // The client looks for `token-file`, which no kubeconfig has.
-  const tokenFile = fileName(user, 'tokenFile');
-  if (tokenFile !== undefined)
-    sources.push(rereading(clock, async () => ({ headers: bearer(await readToken(tokenFile)) })));
+  const impersonated = { headers: impersonation(user) };
+  const provider = authProvider(user);
   const exec = execSpec(user, cluster, trust);
-  if (exec !== undefined) sources.push(execPlugin(exec, clock, env));
+  const certificate = await certificateOf(user);
+  const password = passwordOf(user);
+  const token = tokenOf(user);
+  if (exec !== undefined && provider !== undefined) throw fault(user, 'exec', 'contradicts auth-provider; keep one');
+  if (token !== undefined && password !== undefined) throw fault(user, 'password', 'contradicts the token; keep one');
+
+  const sources: Authorize[] = [() => Promise.resolve(impersonated)];
+  const forClient = { ...certificate, ...password };
+  if (token !== undefined) sources.push(rereading(clock, await token()));
+  else if (password === undefined && provider?.name === 'oidc') sources.push(idToken(user, provider.fields, clock));
+  else if (password === undefined && provider !== undefined)
+    Object.assign(forClient, { 'auth-provider': provider.fields });
+  // Most users have nothing but a token, or a plugin: for these the client need not be loaded (11 ms, 7 MB).
+  const fromClient = Object.keys(forClient).length > 0;
+  if (fromClient) sources.push(rereading(clock, await askClient(forClient)));
+  if (exec !== undefined && token === undefined && !fromClient) {
+    const missing = notInstalled(exec, env);
+    // No time can heal that.
+    if (missing !== undefined) throw new ConfigError(missing);
+    sources.push(execPlugin(exec, clock, env));
+  }
   return combined(sources);
 }
 
-/** What the client may see of a user: all that it understands as kubectl does, and no plugin. */
-function forClient(user: Entry): Readonly<Record<string, unknown>> {
-  const seen: Record<string, unknown> = { 'auth-provider': authProvider(user) };
-  for (const field of ['token', 'username', 'password', 'as']) seen[field] = text(user, field);
+type ReadToken = () => Promise<Credentials>;
+
+/** The token of the file wins for as long as it can be read. Undefined: there is no token. */
+function tokenOf(user: Entry): (() => Promise<ReadToken>) | undefined {
+  const token = text(user, 'token');
+  const file = fileName(user, 'tokenFile');
+  // HTTP would refuse it with the token in its message.
+  if (/[^\x21-\x7e]/.test(token ?? ''))
+    throw fault(user, 'token', 'holds blanks or other characters that no token has');
+  if (token !== undefined && file === undefined) {
+    const credentials = { headers: bearer(token) };
+    return () => Promise.resolve(() => Promise.resolve(credentials));
+  }
+  if (file === undefined) return undefined;
+  return async () => {
+    if (token === undefined) await mustExist(user, 'tokenFile', file);
+    return async () => {
+      try {
+        return { headers: bearer(await readToken(file)) };
+      } catch (error) {
+        if (token === undefined) throw error;
+        return { headers: bearer(token) };
+      }
+    };
+  };
+}
+
+function passwordOf(user: Entry): { readonly username: string; readonly password: string } | undefined {
+  const [username, password] = [text(user, 'username'), text(user, 'password')];
+  if (username === undefined && password !== undefined) throw fault(user, 'username', 'is missing beside the password');
+  return username === undefined ? undefined : { username, password: password ?? '' };
+}
+
+/** The certificate and its key as the client takes them. Half of a pair would go out as anonymous. */
+async function certificateOf(user: Entry): Promise<Readonly<Record<string, string>> | undefined> {
+  const [readCert, readKey] = [pemSource(user, 'client-certificate'), pemSource(user, 'client-key')];
+  if (readCert === undefined && readKey === undefined) return undefined;
+  if (readCert === undefined) throw fault(user, 'client-certificate', 'is missing beside the client-key');
+  if (readKey === undefined) throw fault(user, 'client-key', 'is missing beside the client-certificate');
+  const seen: Record<string, string> = {};
   for (const field of ['client-certificate', 'client-key']) {
     // The client prefers the file to the data; kubectl does not.
-    if (pemSource(user, field) === undefined) continue;
     const data = text(user, `${field}-data`);
-    if (data === undefined) seen[field] = fileName(user, field);
-    else seen[`${field}-data`] = data;
+    if (data === undefined) {
+      seen[field] = fileName(user, field) ?? '';
+      await mustExist(user, field, seen[field]);
+    } else seen[`${field}-data`] = data;
   }
-  // The client would put it into a header as it is, and HTTP would refuse that with the token in its message.
-  if (/[^\x21-\x7e]/.test(text(user, 'token') ?? ''))
-    throw fault(user, 'token', 'holds blanks or other characters that no token has');
+  const useless = (field: string) => (error: unknown) => {
+    throw fault(user, field, `is of no use: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  const cert = await readCert().catch(useless('client-certificate'));
+  const key = await readKey().catch(useless('client-key'));
+  const why = pairFault(cert, key);
+  if (why !== undefined) throw fault(user, 'client-key', why);
   return seen;
 }
 
+/** What no time can heal is told at the start, as kubectl does. */
+async function mustExist(user: Entry, field: string, file: string): Promise<void> {
+  try {
+    await access(file, constants.R_OK);
+  } catch (error) {
+    throw fault(user, field, `is of no use: cannot read ${printable(file)}: ${errorCode(error)}`);
+  }
+}
+
+/**
+ * The old way to log in by OpenID Connect: a token that the kubeconfig holds. kubectl refreshes it and writes it back;
+ * client-node sends a request without it when it has expired, so it is judged here.
+ */
+function idToken(user: Entry, provider: Fields, clock: Clock): Authorize {
+  const advice = 'leader-run refreshes none: use a credential plugin instead (exec, as of kubelogin)';
+  const config = isFields(provider['config']) ? provider['config'] : {};
+  const token = text({ ...user, key: `${user.key}.auth-provider.config`, fields: config }, 'id-token');
+  if (token === undefined) throw fault(user, 'auth-provider', `holds no id-token, and ${advice}`);
+  const now = clock.now();
+  const endMs = jwtEndMs(token);
+  if (endMs === undefined) throw fault(user, 'auth-provider', 'holds an id-token that is not a JWT');
+  if (endMs <= now.wall) throw fault(user, 'auth-provider', `holds an id-token that has expired, and ${advice}`);
+  const expireBy = later(now, endMs - now.wall);
+  const credentials = { headers: bearer(token) };
+  return () =>
+    possiblyPast(clock.now(), expireBy)
+      ? Promise.reject(new CredentialsError(`the id-token of ${user.key} has expired, and ${advice}`))
+      : Promise.resolve(credentials);
+}
+
+/** When it ends, in milliseconds since 1970; undefined when it is not a JWT that tells. */
+function jwtEndMs(token: string): number | undefined {
+  const [, payload = '', ...rest] = token.split('.');
+  if (rest.length !== 1 || /[^\x21-\x7e]/.test(token)) return undefined;
+  try {
+    const { exp } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as { exp?: unknown };
+    return typeof exp === 'number' ? exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The client lets a request with an unknown provider go out anonymous. */
-function authProvider(user: Entry): unknown {
+function authProvider(user: Entry): { readonly name: string; readonly fields: Fields } | undefined {
   const provider = user.fields['auth-provider'];
   if (provider === undefined || provider === null) return undefined;
-  const name = isFields(provider) ? provider['name'] : undefined;
-  if (name === 'oidc' || name === 'gcp' || name === 'azure') return provider;
+  const fields = isFields(provider) ? provider : {};
+  const name = fields['name'];
+  if (name === 'oidc' || name === 'gcp' || name === 'azure') return { name, fields };
   throw fault(user, 'auth-provider', `is ${printable(String(name), nameCap)}; oidc, gcp and azure are known`);
 }
 
-/** The client sends `as` alone; without the groups a request would be judged as somebody else's. */
+/**
+ * As whom the user acts. The client sends `as` alone; without the groups a request would be judged as somebody else's.
+ */
 function impersonation(user: Entry): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {};
-  const uid = text(user, 'as-uid');
-  if (uid !== undefined) headers['impersonate-uid'] = uid;
-  const groups = user.fields['as-groups'];
-  if (groups !== undefined && groups !== null) headers['impersonate-group'] = texts(user, 'as-groups', groups);
   const extra = user.fields['as-user-extra'] ?? {};
   if (!isFields(extra)) throw fault(user, 'as-user-extra', 'is not a mapping');
-  for (const [key, values] of Object.entries(extra)) {
-    headers[`impersonate-extra-${encodeURIComponent(key).toLowerCase()}`] = texts(user, `as-user-extra.${key}`, values);
+  const asked: [header: string, field: string, values: readonly string[]][] = [
+    ['impersonate-user', 'as', [text(user, 'as') ?? ''].filter(Boolean)],
+    ['impersonate-uid', 'as-uid', [text(user, 'as-uid') ?? ''].filter(Boolean)],
+    ['impersonate-group', 'as-groups', texts(user, 'as-groups', user.fields['as-groups'] ?? [])],
+    ...Object.entries(extra).map(([key, values]): [string, string, string[]] => [
+      `impersonate-extra-${escapedKey(key)}`,
+      `as-user-extra.${printable(key, nameCap)}`,
+      texts(user, `as-user-extra.${printable(key, nameCap)}`, values ?? []),
+    ]),
+  ];
+  const headers: Record<string, string | string[]> = {};
+  for (const [header, field, values] of asked) {
+    if (values.length === 0) continue;
+    const sent = values.map((value) => headerText(user, field, value));
+    headers[header] = ['as', 'as-uid'].includes(field) ? sent.join() : sent;
   }
+  if (headers['impersonate-user'] === undefined && Object.keys(headers).length > 0)
+    throw fault(user, 'as', 'is missing, and as-uid, as-groups and as-user-extra say nothing without it');
   return headers;
+}
+
+/** The server takes the bytes of a header for UTF-8; Node writes one byte for each character of its text. */
+function headerText(user: Entry, field: string, value: string): string {
+  if (/[\p{Cc}\p{Cs}]/u.test(value)) throw fault(user, field, 'holds characters that no HTTP header can carry');
+  return Buffer.from(value, 'utf8').toString('latin1');
+}
+
+function escapedKey(key: string): string {
+  // Of what it leaves as it is, HTTP forbids these two.
+  return encodeURIComponent(key).replaceAll('(', '%28').replaceAll(')', '%29').toLowerCase();
 }
 
 function texts(entry: Entry, field: string, value: unknown): string[] {
