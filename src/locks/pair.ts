@@ -2,7 +2,7 @@
 // and candidates that know both exclude each other. Decides what the two show together and in which order they are
 // written (client-go: resourcelock.MultiLock, until v0.36). Knows neither kind of object.
 // Invariants: the primary alone decides by compare-and-swap; a write counts as stored only when both objects hold it;
-// the secondary of somebody else is never written over unless it was seen, unchanged, when the write was decided on.
+// another's secondary is never written over unless it was seen, unchanged, when the write was decided on.
 
 import type { Clock } from '../clock.ts';
 import type {
@@ -27,7 +27,7 @@ import {
   versionOf,
 } from './record.ts';
 
-/** Nobody's identity (client-go: resourcelock.UnknownLeader): whoever sees it waits until neither object changes. */
+/** No candidate's identity (client-go: resourcelock.UnknownLeader): who sees it waits until neither object changes. */
 export const unknownLeader = 'leaderelection.k8s.io/unknown';
 
 export interface PairOptions {
@@ -172,7 +172,7 @@ class PairLock implements Lock {
     return await this.#primary.write({ ...request, base: found.sighting.version }, { limitMs: left() });
   }
 
-  /** The secondary's turn. It is read first: its own version matters to nobody else. */
+  /** The secondary's turn. It is read first, for the version that this write replaces: the request names the primary's. */
   async #follow({ record, signature, base }: WriteRequest, run: string, left: () => number): Promise<WriteAnswer> {
     const found = await this.#secondary.read({ limitMs: left() });
     if (found.kind === 'failed') return { kind: 'unknown', trouble: found.trouble };

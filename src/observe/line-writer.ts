@@ -75,7 +75,7 @@ export class LineWriter {
         return void after(fullPauseMs, () => {
           this.#put(bytes);
         });
-      // EPIPE, EIO, ENOSPC: there is no other place to say it in, so these lines are lost, and the next are tried.
+      // EPIPE, EIO, ENOSPC: there is nowhere else to say it, so these lines are lost, and the next are tried.
       if (error === null && written < bytes.length) this.#put(bytes.subarray(written));
       else this.#next();
     });

@@ -236,7 +236,7 @@ class ObjectLock implements Lock {
     const answer = await work({ deadline, sending }).finally(() => {
       deadline.end();
     });
-    // After close nobody waits any more, and the interface promises silence.
+    // After close no caller waits any more, and the interface promises silence.
     return this.#isClosed ? await new Promise<never>(() => undefined) : answer;
   }
 

@@ -55,7 +55,7 @@ function obstacle(folder: string, error: unknown): string {
   return `${folder} cannot be made (${getSystemErrorMap().get(errno)?.[1] ?? messageOf(error)})`;
 }
 
-/** A lock that others can write is no lock. */
+/** A lock that other users can write does not exclude anything. */
 export async function refuseSharedFolder(folder: string): Promise<void> {
   const found = await lstat(folder);
   // The owner of the link may point it elsewhere, and then there are two stores.

@@ -35,7 +35,7 @@ import {
 import { makeFolder, makeStore, refuseSharedFolder } from './folder.ts';
 import { FolderWatch } from './watch.ts';
 
-/** Old versions are kept for whoever is still reading them; a stopped writer needs a number that is free, not these. */
+/** Old versions are kept for processes that still read them; a stopped writer needs a free number, not these. */
 const keptVersions = 64;
 
 /**

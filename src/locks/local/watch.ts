@@ -66,6 +66,8 @@ export class FolderWatch {
     if (this.#isClosed) return;
     const { clock, tell } = this.#options;
     tell({ kind: 'down', forbidden: false, message: messageOf(error) });
+    // The folder may go away while a look fails: one watch follows, not two.
+    this.#cancelAgain();
     this.#cancelAgain = clock.after(againMs, () => {
       this.#start();
     });
