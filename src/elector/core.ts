@@ -16,7 +16,7 @@ import {
   untilPossibly,
   untilSurely,
 } from '../clock.ts';
-import type { Sighting, Trouble, Version, WriteAnswer } from '../locks/lock.ts';
+import type { RehearsalAnswer, Sighting, Trouble, Version, WriteAnswer } from '../locks/lock.ts';
 import { sameRecord } from '../locks/record.ts';
 import type { LossReason } from '../observe/events.ts';
 import { changed, deposes, holderOf, invites, observe, observeOwn, versionOf } from './observation.ts';
@@ -309,14 +309,14 @@ function wrote(turn: Turn, number: number, answer: WriteAnswer): void {
   }
 }
 
-function rehearsed(turn: Turn, number: number, answer: WriteAnswer): void {
+function rehearsed(turn: Turn, number: number, answer: RehearsalAnswer): void {
   if (!finish(turn, number)) return;
   const refused = answer.kind === 'refused' && isVerdict(answer.trouble.cause);
   // Once allowed, a refusal is told and not asked for again: the permission may come back before it is needed.
   if (refused) set(turn, { rehearsed: turn.s.proven });
   if (refused) return fail(turn, 'rehearse', answer.trouble);
   // A conflict, an overload or a webhook that cannot rehearse says nothing against us.
-  set(turn, { rehearsed: true, proven: turn.s.proven || answer.kind === 'stored' || answer.kind === 'conflict' });
+  set(turn, { rehearsed: true, proven: turn.s.proven || answer.kind === 'allowed' || answer.kind === 'conflict' });
 }
 
 /** What is known of a sighting besides what it shows: when it was asked for, and the state that it followed. */

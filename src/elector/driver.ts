@@ -4,7 +4,7 @@
 // exactly one answer, if need be the one that its time was over.
 
 import type { Clock, Now } from '../clock.ts';
-import type { Lock, ReadAnswer, Trouble, WriteAnswer, WriteRequest } from '../locks/lock.ts';
+import type { Lock, ReadAnswer, RehearsalAnswer, Trouble, WriteAnswer, WriteRequest } from '../locks/lock.ts';
 import type { Report } from '../observe/events.ts';
 import { initialState, step } from './core.ts';
 import { holderOf } from './observation.ts';
@@ -169,9 +169,15 @@ export class Elector {
     const sending = (): void => {
       this.#feed({ kind: 'sending', number });
     };
-    const late: WriteAnswer = { kind: 'unknown', trouble: this.#tooLate(kind) };
-    const answer = await this.#within(limitMs, this.#lock[kind](request, { limitMs, sending }), late);
-    this.#feed({ kind: kind === 'write' ? 'wrote' : 'rehearsed', number, answer });
+    const attempt = { limitMs, sending };
+    const late = { kind: 'unknown', trouble: this.#tooLate(kind) } as const;
+    if (kind === 'write') {
+      const answer = await this.#within<WriteAnswer>(limitMs, this.#lock.write(request, attempt), late);
+      this.#feed({ kind: 'wrote', number, answer });
+    } else {
+      const answer = await this.#within<RehearsalAnswer>(limitMs, this.#lock.rehearse(request, attempt), late);
+      this.#feed({ kind: 'rehearsed', number, answer });
+    }
   }
 
   #watch(on: boolean): void {

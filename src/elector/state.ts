@@ -5,7 +5,7 @@
 // Invariant: a state holds everything that the next step depends on, besides the event and `now`.
 
 import type { Instant } from '../clock.ts';
-import type { Sighting, Trouble, Version, WriteAnswer, WriteRequest } from '../locks/lock.ts';
+import type { RehearsalAnswer, Sighting, Trouble, Version, WriteAnswer, WriteRequest } from '../locks/lock.ts';
 import type { ElectionRecord } from '../locks/record.ts';
 import type { Event as Reported, LossReason } from '../observe/events.ts';
 import type { Observation, ObservationRules } from './observation.ts';
@@ -92,7 +92,7 @@ export type CoreEvent =
   | { readonly kind: 'read'; readonly number: number; readonly sighting: Sighting }
   | { readonly kind: 'read-failed'; readonly number: number; readonly trouble: Trouble }
   | { readonly kind: 'wrote'; readonly number: number; readonly answer: WriteAnswer }
-  | { readonly kind: 'rehearsed'; readonly number: number; readonly answer: WriteAnswer }
+  | { readonly kind: 'rehearsed'; readonly number: number; readonly answer: RehearsalAnswer }
   | { readonly kind: 'watched'; readonly sighting: Sighting; readonly follows?: Version | undefined }
   | { readonly kind: 'watch-up' }
   | { readonly kind: 'watch-down'; readonly forbidden: boolean; readonly message: string }

@@ -2,6 +2,7 @@
 // Does not know which request it was; whether it had been sent is told by the transport.
 // Invariant: only what the server itself says it did not handle, or what never left, counts as not sent.
 
+import { codeOf, messageOf } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
 import { CredentialsError } from './credentials.ts';
 
@@ -79,18 +80,14 @@ const distrust = [
 ];
 
 function isDistrust(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = codeOf(error) ?? '';
   return distrust.some((beginning) => code.startsWith(beginning));
 }
 
 function explain(error: unknown): string {
   // One error for each address that was tried.
   if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0]);
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   const code = codeOf(error);
-  return code === '' || text.includes(code) ? text : `${text} (${code})`;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return code === undefined || text.includes(code) ? text : `${text} (${code})`;
 }

@@ -5,6 +5,7 @@
 
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
 import type { Socket } from 'node:net';
+import { messageOf } from '../common/errors.ts';
 import type { Connection, Incoming, Outgoing } from './connection.ts';
 import { NotHandled } from './failure.ts';
 
@@ -89,7 +90,7 @@ function startStream(session: ClientHttp2Session, { method, path, headers, body 
     return session.request({ ':method': method, ':path': path, ...headers }, { endStream: body === undefined });
   } catch (error) {
     // Thrown before anything is written: the session ended in this very moment.
-    throw new NotHandled(error instanceof Error ? error.message : String(error));
+    throw new NotHandled(messageOf(error));
   }
 }
 

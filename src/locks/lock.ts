@@ -3,15 +3,9 @@
 // have been or may still be. Knows nothing of terms, leases in time or candidates.
 // Invariant: a write is applied at most once, and only onto the version it was based on (or onto nothing: a creation).
 
-import type { ElectionRecord, Signature } from './record.ts';
+import type { ElectionRecord, Signature, Version } from './record.ts';
 
-/** Names one stored state of the lock. Opaque to all but the lock that made it and its `compare`. */
-export interface Version {
-  /** Identifies the object: changes when it is deleted and made again (metadata.uid). */
-  readonly object: string;
-  /** Identifies the state of that object (metadata.resourceVersion, a file's number). Never empty. */
-  readonly state: string;
-}
+export type { Version } from './record.ts';
 
 /** What a lock looks like at some moment. */
 export type Sighting =
@@ -61,15 +55,21 @@ export interface Trouble {
 export type ReadAnswer =
   { readonly kind: 'sighted'; readonly sighting: Sighting } | { readonly kind: 'failed'; readonly trouble: Trouble };
 
-export type WriteAnswer =
-  /** Applied; the sighting is what the answer says is stored now, which the caller compares with what it sent. */
-  | { readonly kind: 'stored'; readonly sighting: Sighting }
+/** Why a write, or the rehearsal of one, did not go through. */
+export type WriteFailure =
   /** The lock is not in the state the write was based on (409; for a creation: it exists already). */
   | { readonly kind: 'conflict' }
   /** Surely not applied. */
   | { readonly kind: 'refused'; readonly trouble: Trouble }
   /** Perhaps applied, perhaps later: a time-out, a broken connection after sending, a 5xx. */
   | { readonly kind: 'unknown'; readonly trouble: Trouble };
+
+export type WriteAnswer =
+  /** Applied; the sighting is what the answer says is stored now, which the caller compares with what it sent. */
+  { readonly kind: 'stored'; readonly sighting: Sighting } | WriteFailure;
+
+/** A rehearsal stores nothing, so it has no sighting either. */
+export type RehearsalAnswer = { readonly kind: 'allowed' } | WriteFailure;
 
 export interface WriteRequest {
   readonly record: ElectionRecord;
@@ -100,8 +100,6 @@ export interface Announcement {
   readonly message: string;
   /** When it happened, by the wall clock. */
   readonly wallMs: number;
-  /** Nothing more is asked of the lock, so that its own connection is free for this. */
-  readonly farewell: boolean;
 }
 
 export interface Lock {
@@ -115,12 +113,15 @@ export interface Lock {
   read(attempt: Attempt): Promise<ReadAnswer>;
   write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer>;
   /**
-   * Asks whether a write like this would be allowed, without writing (dryRun=All). Locks that cannot tell say stored.
+   * Asks whether a write like this would be allowed, without writing (dryRun=All). Locks that cannot tell say allowed.
    */
-  rehearse(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer>;
+  rehearse(request: WriteRequest, attempt: Attempt): Promise<RehearsalAnswer>;
   /** Tells of changes until the returned function is called. Starts with what is there now, if anything is. */
   watch(tell: (news: WatchNews) => void): () => void;
-  /** Leaves a note at the lock, on a connection of its own; undefined: done. Some locks have no readers. */
+  /**
+   * Leaves a note at the lock; undefined: done. While the lock is watched, an elector uses it, and the note takes a
+   * connection of its own. Some locks have no readers.
+   */
   announce?: (announcement: Announcement, attempt: Attempt) => Promise<Trouble | undefined>;
   /** 'unordered' when the two cannot be compared (another object, versions that are no numbers). */
   compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered';

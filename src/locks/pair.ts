@@ -2,13 +2,32 @@
 // and candidates that know both exclude each other. Decides what the two show together and in which order they are
 // written (client-go: resourcelock.MultiLock, until v0.36). Knows neither kind of object.
 // Invariants: the primary alone decides by compare-and-swap; a write counts as stored only when both objects hold it;
-// the secondary of somebody else is never written over unless it was seen, unchanged, when the write was decided on.
+// another's secondary is never written over unless it was seen, unchanged, when the write was decided on.
 
 import type { Clock } from '../clock.ts';
-import type { Attempt, Lock, ReadAnswer, Sighting, Version, WatchNews, WriteAnswer, WriteRequest } from './lock.ts';
-import { type ElectionRecord, sameRecord, sameSignature, type Signature } from './record.ts';
+import type {
+  Announcement,
+  Attempt,
+  Lock,
+  ReadAnswer,
+  RehearsalAnswer,
+  Sighting,
+  Trouble,
+  WatchNews,
+  WriteAnswer,
+  WriteRequest,
+} from './lock.ts';
+import {
+  type ElectionRecord,
+  sameRecord,
+  sameSignature,
+  sameVersion,
+  type Signature,
+  type Version,
+  versionOf,
+} from './record.ts';
 
-/** Nobody's identity (client-go: resourcelock.UnknownLeader): whoever sees it waits until neither object changes. */
+/** No candidate's identity (client-go: resourcelock.UnknownLeader): who sees it waits until neither object changes. */
 export const unknownLeader = 'leaderelection.k8s.io/unknown';
 
 export interface PairOptions {
@@ -26,108 +45,78 @@ interface PairVersion extends Version {
 
 type Present = Exclude<Sighting, { kind: 'absent' }>;
 
-export function pairLock({ name, primary, secondary, clock }: PairOptions): Lock {
+export function pairLock(options: PairOptions): Lock {
+  return new PairLock(options);
+}
+
+class PairLock implements Lock {
+  readonly #primary: Lock;
+  readonly #secondary: Lock;
+  readonly #clock: Clock;
   /** The run whose lock this is, known from its first write on. */
-  let run: string | undefined;
+  #run: string | undefined;
   /** What each object looked like when it was last seen. */
-  let first: Sighting | undefined;
-  let second: Sighting | undefined;
+  #first: Sighting | undefined;
+  #second: Sighting | undefined;
   /** The write that may have reached the primary alone: its answer tells of it, a watch only after that. */
-  let underWay: Signature | undefined;
-  let tellLater: (() => void) | undefined;
+  #underWay: Signature | undefined;
+  /** What the watch keeps back until that answer is there. */
+  #tellLater: (() => void) | undefined;
+  readonly name: string;
+  readonly where: string;
+  readonly timeGrainMs: number;
+  /** A field, since callers take it off the lock. */
+  readonly announce?: NonNullable<Lock['announce']>;
 
-  // A watch may run behind what a read or a write has shown, and ahead of it.
-  function noteFirst(seen: Sighting): boolean {
-    const news = isNews(first, seen, primary);
-    if (news) first = seen;
-    return news;
+  constructor({ name, primary, secondary, clock }: PairOptions) {
+    this.#primary = primary;
+    this.#secondary = secondary;
+    this.#clock = clock;
+    this.name = name;
+    this.where = primary.where;
+    this.timeGrainMs = Math.max(primary.timeGrainMs ?? 1, secondary.timeGrainMs ?? 1);
+    if (primary.announce) this.announce = (announcement, attempt) => this.#announce(announcement, attempt);
   }
 
-  function noteSecond(seen: Sighting): boolean {
-    const news = isNews(second, seen, secondary);
-    if (news) second = seen;
-    return news;
-  }
-
-  async function read({ limitMs, sending }: Attempt): Promise<ReadAnswer> {
-    const left = countdown(limitMs, clock);
-    const one = await primary.read({ limitMs, ...(sending && { sending }) });
+  async read({ limitMs, sending }: Attempt): Promise<ReadAnswer> {
+    const left = countdown(limitMs, this.#clock);
+    const one = await this.#primary.read({ limitMs, ...(sending && { sending }) });
     if (one.kind === 'failed') return one;
-    first = one.sighting;
+    this.#first = one.sighting;
     if (one.sighting.kind === 'absent') return one;
-    const two = await secondary.read({ limitMs: left() });
+    const two = await this.#secondary.read({ limitMs: left() });
     if (two.kind === 'failed') return two;
-    second = two.sighting;
-    return { kind: 'sighted', sighting: together(one.sighting, two.sighting, run) };
+    this.#second = two.sighting;
+    return { kind: 'sighted', sighting: together(one.sighting, two.sighting, this.#run) };
   }
 
-  async function write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
+  async write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
     const { signature } = request;
-    run = signature.run;
-    underWay = signature;
+    this.#run = signature.run;
+    this.#underWay = signature;
     try {
-      return await writeBoth(request, attempt);
+      return await this.#writeBoth(request, attempt, signature.run);
     } finally {
-      if (underWay === signature) underWay = undefined;
-      tellLater?.();
-      tellLater = undefined;
+      if (this.#underWay === signature) this.#underWay = undefined;
+      this.#tellLater?.();
+      this.#tellLater = undefined;
     }
   }
 
-  async function writeBoth(request: WriteRequest, { limitMs, sending }: Attempt): Promise<WriteAnswer> {
-    const left = countdown(limitMs, clock);
-    let one = await primary.write(request, { limitMs, ...(sending && { sending }) });
-    if (one.kind === 'conflict' && request.base === undefined) one = await resume(request, left);
-    if (one.kind !== 'stored' || one.sighting.kind === 'absent') return one;
-    noteFirst(one.sighting);
-    const two = await follow(request, left);
-    // The primary holds the write already, so it is not surely refused any more.
-    if (two.kind === 'refused') return { kind: 'unknown', trouble: two.trouble };
-    if (two.kind !== 'stored') return two;
-    noteSecond(two.sighting);
-    return { kind: 'stored', sighting: together(one.sighting, two.sighting, run) };
-  }
-
-  /** A creation that finds a primary of ours finishes what was begun, or mends what lost its secondary. */
-  async function resume(request: WriteRequest, left: () => number): Promise<WriteAnswer> {
-    const found = await primary.read({ limitMs: left() });
-    if (found.kind === 'failed' || found.sighting.kind === 'absent') return { kind: 'conflict' };
-    first = found.sighting;
-    if (!isHeldBy(found.sighting, run)) return { kind: 'conflict' };
-    return await primary.write({ ...request, base: found.sighting.version }, { limitMs: left() });
-  }
-
-  /** The secondary's turn. It is read first: its own version matters to nobody else. */
-  async function follow({ record, signature, base }: WriteRequest, left: () => number): Promise<WriteAnswer> {
-    const found = await secondary.read({ limitMs: left() });
-    if (found.kind === 'failed') return { kind: 'unknown', trouble: found.trouble };
-    second = found.sighting;
-    if (!mayReplace(second, base, run)) return { kind: 'conflict' };
-    return await secondary.write({ record, signature, base: versionOf(second) }, { limitMs: left() });
-  }
-
-  async function rehearse(request: WriteRequest, { limitMs }: Attempt): Promise<WriteAnswer> {
-    const left = countdown(limitMs, clock);
-    const one = await primary.rehearse(request, { limitMs });
-    if (one.kind !== 'stored') return one;
-    const found = await secondary.read({ limitMs: left() });
+  async rehearse(request: WriteRequest, { limitMs }: Attempt): Promise<RehearsalAnswer> {
+    const left = countdown(limitMs, this.#clock);
+    const one = await this.#primary.rehearse(request, { limitMs });
+    if (one.kind !== 'allowed') return one;
+    const found = await this.#secondary.read({ limitMs: left() });
     if (found.kind === 'failed') return { kind: 'refused', trouble: found.trouble };
-    return await secondary.rehearse({ ...request, base: versionOf(found.sighting) }, { limitMs: left() });
+    return await this.#secondary.rehearse({ ...request, base: versionOf(found.sighting) }, { limitMs: left() });
   }
 
-  function watch(tell: (news: WatchNews) => void): () => void {
+  watch(tell: (news: WatchNews) => void): () => void {
     const up = new Set<Lock>();
-    function tellBoth(): void {
-      if (first === undefined) return;
-      if (first.kind === 'absent') return tell({ kind: 'sighted', sighting: first });
-      // Nothing is told before both were seen: an object that is not there sends no event.
-      if (second === undefined) return;
-      if (underWay && first.kind === 'record' && sameSignature(first.signature, underWay)) tellLater = tellBoth;
-      else tell({ kind: 'sighted', sighting: together(first, second, run) });
-    }
     const hear = (lock: Lock, note: (seen: Sighting) => boolean) => (news: WatchNews) => {
       if (news.kind === 'sighted') {
-        if (note(news.sighting)) tellBoth();
+        if (note(news.sighting)) this.#tellBoth(tell);
       } else if (news.kind === 'up') {
         up.add(lock);
         if (up.size === 2) tell(news);
@@ -136,40 +125,94 @@ export function pairLock({ name, primary, secondary, clock }: PairOptions): Lock
         tell(news);
       }
     };
-    const stops = [primary.watch(hear(primary, noteFirst)), secondary.watch(hear(secondary, noteSecond))];
+    const [primary, secondary] = [this.#primary, this.#secondary];
+    const stops = [
+      primary.watch(hear(primary, (seen) => this.#noteFirst(seen))),
+      secondary.watch(hear(secondary, (seen) => this.#noteSecond(seen))),
+    ];
     return () => {
-      tellLater = undefined;
+      this.#tellLater = undefined;
       for (const stop of stops) stop();
     };
   }
 
-  return {
-    name,
-    where: primary.where,
-    timeGrainMs: Math.max(primary.timeGrainMs ?? 1, secondary.timeGrainMs ?? 1),
-    read,
-    write,
-    rehearse,
-    watch,
-    ...(primary.announce && {
-      // Like client-go's, on both: whoever looks at either object finds it.
-      announce: async (announcement, attempt) => {
-        const one = await primary.announce?.(announcement, attempt);
-        return one ?? (await secondary.announce?.(announcement, attempt));
-      },
-    }),
-    compare: (a, b) => {
-      const order = primary.compare(a, b);
-      if (order !== 'same') return order;
-      const [before, after] = [besideOf(a), besideOf(b)];
-      if (before !== undefined && after !== undefined) return secondary.compare(before, after);
-      return before === after ? 'same' : 'unordered';
-    },
-    close: () => {
-      primary.close();
-      secondary.close();
-    },
-  };
+  compare(a: Version, b: Version): ReturnType<Lock['compare']> {
+    const order = this.#primary.compare(a, b);
+    if (order !== 'same') return order;
+    const [before, after] = [besideOf(a), besideOf(b)];
+    if (before !== undefined && after !== undefined) return this.#secondary.compare(before, after);
+    return before === after ? 'same' : 'unordered';
+  }
+
+  close(): void {
+    this.#primary.close();
+    this.#secondary.close();
+  }
+
+  async #writeBoth(request: WriteRequest, { limitMs, sending }: Attempt, run: string): Promise<WriteAnswer> {
+    const left = countdown(limitMs, this.#clock);
+    let one = await this.#primary.write(request, { limitMs, ...(sending && { sending }) });
+    if (one.kind === 'conflict' && request.base === undefined) one = await this.#resume(request, run, left);
+    if (one.kind !== 'stored' || one.sighting.kind === 'absent') return one;
+    this.#noteFirst(one.sighting);
+    const two = await this.#follow(request, run, left);
+    // The primary holds the write already, so it is not surely refused any more.
+    if (two.kind === 'refused') return { kind: 'unknown', trouble: two.trouble };
+    if (two.kind !== 'stored') return two;
+    this.#noteSecond(two.sighting);
+    return { kind: 'stored', sighting: together(one.sighting, two.sighting, run) };
+  }
+
+  /** A creation that finds a primary of ours finishes what was begun, or mends what lost its secondary. */
+  async #resume(request: WriteRequest, run: string, left: () => number): Promise<WriteAnswer> {
+    const found = await this.#primary.read({ limitMs: left() });
+    if (found.kind === 'failed' || found.sighting.kind === 'absent') return { kind: 'conflict' };
+    this.#first = found.sighting;
+    if (!isHeldBy(found.sighting, run)) return { kind: 'conflict' };
+    return await this.#primary.write({ ...request, base: found.sighting.version }, { limitMs: left() });
+  }
+
+  /** The secondary's turn. It is read first, for the version that this write replaces: the request names the primary's. */
+  async #follow({ record, signature, base }: WriteRequest, run: string, left: () => number): Promise<WriteAnswer> {
+    const found = await this.#secondary.read({ limitMs: left() });
+    if (found.kind === 'failed') return { kind: 'unknown', trouble: found.trouble };
+    const second = found.sighting;
+    this.#second = second;
+    if (!mayReplace(second, base, run)) return { kind: 'conflict' };
+    return await this.#secondary.write({ record, signature, base: versionOf(second) }, { limitMs: left() });
+  }
+
+  /** Like client-go's, on both: who looks at either object finds it. */
+  async #announce(announcement: Announcement, attempt: Attempt): Promise<Trouble | undefined> {
+    const one = await this.#primary.announce?.(announcement, attempt);
+    return one ?? (await this.#secondary.announce?.(announcement, attempt));
+  }
+
+  #tellBoth(tell: (news: WatchNews) => void): void {
+    const [first, second] = [this.#first, this.#second];
+    if (first === undefined) return;
+    if (first.kind === 'absent') return tell({ kind: 'sighted', sighting: first });
+    // Nothing is told before both were seen: an object that is not there sends no event.
+    if (second === undefined) return;
+    if (this.#underWay && first.kind === 'record' && sameSignature(first.signature, this.#underWay)) {
+      this.#tellLater = () => {
+        this.#tellBoth(tell);
+      };
+    } else tell({ kind: 'sighted', sighting: together(first, second, this.#run) });
+  }
+
+  // A watch may run behind what a read or a write has shown, and ahead of it.
+  #noteFirst(seen: Sighting): boolean {
+    const isNew = isNews(this.#first, seen, this.#primary);
+    if (isNew) this.#first = seen;
+    return isNew;
+  }
+
+  #noteSecond(seen: Sighting): boolean {
+    const isNew = isNews(this.#second, seen, this.#secondary);
+    if (isNew) this.#second = seen;
+    return isNew;
+  }
 }
 
 /** What the two show. */
@@ -205,8 +248,7 @@ function together(one: Present, two: Sighting, run: string | undefined): Sightin
 function mayReplace(seen: Sighting, base: Version | undefined, run: string | undefined): boolean {
   if (seen.kind === 'absent' || isHeldBy(seen, run)) return true;
   if (base === undefined) return seen.kind === 'record' && seen.record.holderIdentity === '';
-  const beside = besideOf(base);
-  return beside?.object === seen.version.object && beside.state === seen.version.state;
+  return sameVersion(besideOf(base), seen.version);
 }
 
 function isNews(before: Sighting | undefined, seen: Sighting, lock: Lock): boolean {
@@ -228,10 +270,6 @@ function isHeldBy(seen: Sighting, run: string | undefined): boolean {
 
 function rawOf(seen: Present): string {
   return seen.kind === 'unreadable' ? seen.text : JSON.stringify(seen.record);
-}
-
-function versionOf(seen: Sighting): Version | undefined {
-  return seen.kind === 'absent' ? undefined : seen.version;
 }
 
 /** Versions of a pair are made here alone, and come back as they were made. */

@@ -1,6 +1,7 @@
 // The election record: who holds the lock, for how long, since when, renewed when, after how many changes of holder.
-// Decides how a created, taken, renewed, shortened and released record looks, when two records are the same, and whose
-// write a record is. Knows neither clocks nor storage: it is given wall-clock milliseconds, and only writes them.
+// Decides how a created, taken, renewed, shortened and released record looks, what is a record at all, when two records
+// or two versions of a lock are the same, and whose write a record is. Knows neither clocks nor storage: it is given
+// wall-clock milliseconds, and only writes them.
 // Invariant: every record made here has all five fields (other electors fail on null ones), and a whole-second
 // duration of at least 1, since others wait what the record says (client-go leaderelection, Lease API).
 
@@ -23,6 +24,14 @@ export interface Signature {
   readonly number: number;
 }
 
+/** Names one stored state of the lock. Opaque to all but the lock that made it and its `compare`. */
+export interface Version {
+  /** Identifies the object: changes when it is deleted and made again (metadata.uid). */
+  readonly object: string;
+  /** Identifies the state of that object (metadata.resourceVersion, a file's number). Never empty. */
+  readonly state: string;
+}
+
 export const holderAnnotation = 'leader-run/holder';
 
 export function formatSignature({ identity, run, number }: Signature): string {
@@ -40,6 +49,30 @@ export function parseSignature(text: unknown): Signature | undefined {
 
 export function sameSignature(a: Signature | undefined, b: Signature | undefined): boolean {
   return a?.identity === b?.identity && a?.run === b?.run && a?.number === b?.number;
+}
+
+/** Whether both name one state, or neither names any. */
+export function sameVersion(a: Version | undefined, b: Version | undefined): boolean {
+  return a?.object === b?.object && a?.state === b?.state;
+}
+
+/** The version of what was seen; undefined where there was nothing. */
+export function versionOf(
+  sighting: { readonly kind: 'absent' } | { readonly kind: 'record' | 'unreadable'; readonly version: Version },
+): Version | undefined {
+  return sighting.kind === 'absent' ? undefined : sighting.version;
+}
+
+/** Whether all five fields are there, each of its type. */
+export function isRecord(value: unknown): value is ElectionRecord {
+  const record = (value ?? {}) as Partial<Record<keyof ElectionRecord, unknown>>;
+  return (
+    typeof record.holderIdentity === 'string' &&
+    typeof record.leaseDurationSeconds === 'number' &&
+    typeof record.acquireTime === 'string' &&
+    typeof record.renewTime === 'string' &&
+    typeof record.leaseTransitions === 'number'
+  );
 }
 
 export function sameRecord(a: ElectionRecord, b: ElectionRecord): boolean {

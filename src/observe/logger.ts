@@ -1,10 +1,10 @@
 // Events -> lines on stderr: a sentence for people, or JSON for machines that carries the same sentence. Decides how a
-// line looks, and that logging neither blocks nor throws: a log that nobody reads must not cost the lock. Knows neither
-// the command line nor what an event means (sentences.ts).
+// line looks and which events have one. Knows neither the command line, nor what an event means (sentences.ts), nor how
+// a line gets out without holding anything up (line-writer.ts).
 // Invariant: one event is one line, and text from elsewhere enters a line only through `printable` (or JSON escapes).
 
-import { constants, fstatSync, openSync, write } from 'node:fs';
 import type { Event, Report } from './events.ts';
+import { LineWriter, type LineWriterOptions, unblocked } from './line-writer.ts';
 import { count, levelOf, type LogLevel, sentence } from './sentences.ts';
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -39,44 +39,28 @@ export function createLogger({ format, level, paint, write, wall }: LoggerOption
 
 export interface Log {
   readonly report: Report;
-  /** Resolves once all lines are out, or after a second: nobody may wait for a reader that has stopped reading. */
+  /** Resolves once all lines are out, or after a second. */
   readonly flush: () => Promise<void>;
 }
 
 export interface LogOptions extends Pick<LoggerOptions, 'format' | 'level' | 'wall'> {
   readonly colour: boolean;
-  /** Clock.after: the pause before a full pipe is tried again, and the limit of a flush. */
-  readonly after: (ms: number, callback: () => void) => () => void;
+  readonly after: LineWriterOptions['after'];
   readonly descriptor?: number;
 }
 
 /** The logger as the program uses it. Loads chalk only for pretty lines in colour. */
 export async function openLog({ colour, after, descriptor = 2, ...options }: LogOptions): Promise<Log> {
   const paint = options.format === 'pretty' && colour ? await loadPaint() : undefined;
-  const writer = lineWriter(unblocked(descriptor), after, (lines) => {
+  const onDropped = (lines: number): void => {
     report({ kind: 'note', level: 'warn', message: `${count(lines, 'log line')} dropped: stderr did not take them` });
-  });
-  const report = createLogger({ ...options, paint, write: writer.write });
-  return { report, flush: writer.flush };
-}
-
-/**
- * The same pipe or terminal through a descriptor of our own that never blocks, whatever others do to theirs: a write
- * that waits for a reader would hold up the exit, which waits for all threads. Others (files, sockets) stay as they
- * are.
- */
-function unblocked(descriptor: number): number {
-  try {
-    const kind = fstatSync(descriptor);
-    if (!kind.isFIFO() && !kind.isCharacterDevice()) return descriptor;
-    return openSync(
-      `/proc/self/fd/${String(descriptor)}`,
-      constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
-    );
-  } catch {
-    // No /proc, or a terminal of another user's: then it may block.
-    return descriptor;
-  }
+  };
+  const writer = new LineWriter({ descriptor: unblocked(descriptor), after, onDropped });
+  const write = (line: string): void => {
+    writer.write(line);
+  };
+  const report = createLogger({ ...options, paint, write });
+  return { report, flush: () => writer.flush() };
 }
 
 async function loadPaint(): Promise<Paint | undefined> {
@@ -85,84 +69,6 @@ async function loadPaint(): Promise<Paint | undefined> {
   if (supportsColorStderr === false) return undefined;
   const chalk = new Chalk({ level: supportsColorStderr.level });
   return { faint: chalk.dim, good: chalk.green, warning: chalk.yellow, error: chalk.red };
-}
-
-/** About 5000 lines; a reader that is further behind than this gets a number in their place. */
-const backlogLimit = 1_000_000;
-const flushLimitMs = 1000;
-
-/**
- * Writes without ever blocking the event loop. process.stderr would: once a child has inherited a pipe on it, libuv
- * has set the pipe to blocking, and a write into a full one stands still (measured: until the reader comes back).
- * A write in the thread pool stands still alone.
- */
-export function lineWriter(
-  descriptor: number,
-  after: LogOptions['after'],
-  onDropped: (lines: number) => void,
-): { write: (line: string) => void; flush: () => Promise<void> } {
-  let waiting: string[] = [];
-  let backlog = 0;
-  let dropped = 0;
-  let isBusy = false;
-  const onIdle: (() => void)[] = [];
-
-  const put = (bytes: Buffer): void => {
-    write(descriptor, bytes, 0, bytes.length, null, (error, written) => {
-      // A full pipe that somebody has set to non-blocking; what was not written is tried again.
-      if (error?.code === 'EAGAIN')
-        return void after(20, () => {
-          put(bytes);
-        });
-      // EPIPE, EIO, ENOSPC: there is no other place to say it in, so these lines are lost, and the next are tried.
-      if (error === null && written < bytes.length) put(bytes.subarray(written));
-      else next();
-    });
-  };
-  const next = (): void => {
-    isBusy = waiting.length > 0;
-    if (isBusy) {
-      const bytes = Buffer.from(waiting.join(''));
-      waiting = [];
-      backlog = 0;
-      put(bytes);
-      return;
-    }
-    if (dropped > 0) {
-      const lines = dropped;
-      dropped = 0;
-      onDropped(lines);
-    }
-    tellIdle();
-  };
-  const tellIdle = (): void => {
-    // What was dropped may have become a line that is under way now.
-    if (!isBusy) for (const tell of onIdle.splice(0)) tell();
-  };
-
-  return {
-    write: (line) => {
-      if (backlog + line.length > backlogLimit) {
-        dropped += 1;
-        return;
-      }
-      waiting.push(line);
-      backlog += line.length;
-      if (!isBusy) next();
-    },
-    flush: () =>
-      new Promise((resolve) => {
-        if (!isBusy) {
-          resolve();
-          return;
-        }
-        const undo = after(flushLimitMs, resolve);
-        onIdle.push(() => {
-          undo();
-          resolve();
-        });
-      }),
-  };
 }
 
 function prettyLine(event: Event, level: LogLevel, wallMs: number, paint: Paint | undefined): string {

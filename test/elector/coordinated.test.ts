@@ -31,7 +31,7 @@ function openMemory(memory: MemoryLock): { lock: Lock; tell: () => void } {
       coordinated: true,
       read: () => Promise.resolve({ kind: 'sighted', sighting: memory.sighting }),
       write: (request) => Promise.resolve(memory.write(request)),
-      rehearse: () => Promise.resolve({ kind: 'stored', sighting: { kind: 'absent' } }),
+      rehearse: () => Promise.resolve({ kind: 'allowed' }),
       watch: (tell) => {
         told.push(tell);
         return () => undefined;

@@ -52,7 +52,7 @@ function setUp(change: Partial<Lock>) {
       sending?.();
       return Promise.resolve(memory.write(request));
     },
-    rehearse: () => Promise.resolve({ kind: 'stored', sighting: { kind: 'absent' } }),
+    rehearse: () => Promise.resolve({ kind: 'allowed' }),
     watch: () => () => undefined,
     compare: () => 'newer',
     close: () => undefined,

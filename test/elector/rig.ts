@@ -6,7 +6,15 @@ import { type Now, surelyPast } from '../../src/clock.ts';
 import { initialState, step } from '../../src/elector/core.ts';
 import type { CoreEvent, Effect, Grant, Outcome, Settings, State } from '../../src/elector/state.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
-import type { Sighting, Trouble, Version, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
+import type {
+  ReadAnswer,
+  RehearsalAnswer,
+  Sighting,
+  Trouble,
+  Version,
+  WriteAnswer,
+  WriteRequest,
+} from '../../src/locks/lock.ts';
 import type { ElectionRecord, Signature } from '../../src/locks/record.ts';
 import type { Event as Reported } from '../../src/observe/events.ts';
 
@@ -126,18 +134,19 @@ export class Rig {
   answer(): this {
     const { request } = this;
     if (request.kind === 'read') return this.reply({ kind: 'sighted', sighting: this.lock.sighting });
-    if (request.kind === 'rehearse') return this.reply({ kind: 'stored', sighting: { kind: 'absent' } });
+    if (request.kind === 'rehearse') return this.reply({ kind: 'allowed' });
     return this.reply(this.lock.write(request.request));
   }
 
-  reply(answer: WriteAnswer | { kind: 'sighted'; sighting: Sighting } | { kind: 'failed'; trouble: Trouble }): this {
+  reply(answer: ReadAnswer | WriteAnswer | RehearsalAnswer): this {
     const { request } = this;
     const number = numberOf(request);
     this.#request = undefined;
     if (answer.kind === 'sighted') this.feed({ kind: 'read', number, sighting: answer.sighting });
     else if (answer.kind === 'failed') this.feed({ kind: 'read-failed', number, trouble: answer.trouble });
-    else if (request.kind === 'rehearse') this.feed({ kind: 'rehearsed', number, answer });
-    else this.feed({ kind: 'wrote', number, answer });
+    else if (answer.kind === 'allowed') this.feed({ kind: 'rehearsed', number, answer });
+    else if (answer.kind === 'stored') this.feed({ kind: 'wrote', number, answer });
+    else this.feed({ kind: request.kind === 'rehearse' ? 'rehearsed' : 'wrote', number, answer });
     return this;
   }
 

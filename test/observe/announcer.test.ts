@@ -13,8 +13,8 @@ function rig(answer: (message: string) => Promise<Trouble | undefined> | undefin
   const clock = new ManualClock();
   const said: string[] = [];
   const reports: Event[] = [];
-  const announce = async ({ message, farewell }: Announcement): Promise<Trouble | undefined> => {
-    said.push(farewell ? `${message}, farewell` : message);
+  const announce = async ({ message }: Announcement): Promise<Trouble | undefined> => {
+    said.push(message);
     return await answer(message);
   };
   const events = eventsOn({ announce, identity: 'alice', report: (event) => reports.push(event), clock });
@@ -64,7 +64,7 @@ describe('Kubernetes Events', () => {
     const { said, events } = rig();
     events.hear(elected);
     await events.flush();
-    expect(said).toEqual(['alice became leader, farewell', 'alice stopped leading, farewell']);
+    expect(said).toEqual(['alice became leader', 'alice stopped leading']);
   });
 
   test('hold up the end of the program for a second at most', async () => {
@@ -76,7 +76,7 @@ describe('Kubernetes Events', () => {
     expect(flushed).toBe(false);
     await clock.pass(1);
     expect(flushed).toBe(true);
-    expect(said).toEqual(['alice became leader, farewell']);
+    expect(said).toEqual(['alice became leader']);
   });
 
   test('that are forbidden are told of by one warning, and tried again with the next term', async () => {

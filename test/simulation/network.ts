@@ -4,7 +4,17 @@
 // Invariants: `refused` is answered only for what was not applied by that copy; whatever happens, the client's own
 // limit ends its waiting; one write at a time leaves a candidate.
 
-import type { Attempt, Lock, ReadAnswer, Trouble, WatchNews, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
+import type {
+  Attempt,
+  Lock,
+  ReadAnswer,
+  RehearsalAnswer,
+  Trouble,
+  WatchNews,
+  WriteAnswer,
+  WriteFailure,
+  WriteRequest,
+} from '../../src/locks/lock.ts';
 import type { Dice } from './dice.ts';
 import type { Process } from './host.ts';
 import type { Oracle, Runner } from './oracle.ts';
@@ -131,15 +141,14 @@ export class SimLock implements Lock {
     return answerTo(reply, world.now, this.#stands);
   }
 
-  async rehearse(_request: WriteRequest, { limitMs, sending }: Attempt): Promise<WriteAnswer> {
+  async rehearse(_request: WriteRequest, { limitMs, sending }: Attempt): Promise<RehearsalAnswer> {
     const reply = await this.#request(
       'rehearse',
       limitMs,
       () => sending?.(),
       () => 'absent',
     );
-    if (reply.kind === 'served') return { kind: 'stored', sighting: { kind: 'absent' } };
-    return answerTo(reply, this.#net.world.now, this.#stands);
+    return reply.kind === 'served' ? { kind: 'allowed' } : failureIn(reply);
   }
 
   watch(tell: (news: WatchNews) => void): () => void {
@@ -299,13 +308,15 @@ export function isDown({ kind, at, forMs }: Fault, now: number): boolean {
 }
 
 function answerTo(reply: Reply, now: number, stands: string | undefined): WriteAnswer {
-  if (reply.kind === 'trouble') {
-    if (reply.trouble.message === 'conflict') return { kind: 'conflict' };
-    return { kind: reply.sure ? 'refused' : 'unknown', trouble: reply.trouble };
-  }
+  if (reply.kind === 'trouble') return failureIn(reply);
   const { result } = reply;
   if (result === 'conflict' || result === 'absent') return { kind: 'conflict' };
   return { kind: 'stored', sighting: sightingOf(result, now, stands) };
+}
+
+function failureIn({ trouble, sure }: Extract<Reply, { kind: 'trouble' }>): WriteFailure {
+  if (trouble.message === 'conflict') return { kind: 'conflict' };
+  return { kind: sure ? 'refused' : 'unknown', trouble };
 }
 
 function failure({ cause, applied, retryAfterMs }: NonNullable<Fate['error']>): Reply {

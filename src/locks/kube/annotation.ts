@@ -4,11 +4,11 @@
 // Invariants: a text that states a holder counts as held, however odd the rest is; in here times are whole seconds, in
 // the text `07Z`, outside `07.000000Z` as in a Lease; what the record holds besides the five fields is kept.
 
-import type { Decoded, Json, Shape } from './object.ts';
-import { isJson, parseJson } from './object.ts';
-import { objectLock, type ObjectLockOptions } from './object-lock.ts';
+import { isJson, type Json, parseJson } from '../../common/json.ts';
 import type { Lock } from '../lock.ts';
-import type { ElectionRecord } from '../record.ts';
+import { type ElectionRecord, isRecord } from '../record.ts';
+import { type Decoded, partOf, type Shape } from './object.ts';
+import { objectLock, type ObjectLockOptions } from './object-lock.ts';
 
 /** client-go: resourcelock.LeaderElectionRecordAnnotationKey. */
 export const leaderAnnotation = 'control-plane.alpha.kubernetes.io/leader';
@@ -29,17 +29,17 @@ export function annotationLock(kind: AnnotatedKind, options: ObjectLockOptions):
     options.warn?.(`the record in the annotation ${leaderAnnotation} ${oddity}`);
     return decoded;
   };
-  return { ...objectLock({ ...shape, decode: decodeAndTell }, options), timeGrainMs };
+  return objectLock({ ...shape, decode: decodeAndTell }, options);
 }
 
-const common = { apiVersion: 'v1', group: '', createsByPut: false, encode, decode } as const;
+const common = { apiVersion: 'v1', group: '', createsByPut: false, encode, decode, timeGrainMs } as const;
 const shapes: Readonly<Record<AnnotatedKind, Shape>> = {
   endpoints: { ...common, kind: 'Endpoints', resource: 'endpoints' },
   configmaps: { ...common, kind: 'ConfigMap', resource: 'configmaps' },
 };
 
 function encode(object: Json, record: ElectionRecord): Json {
-  const metadata = isJson(object['metadata']) ? object['metadata'] : {};
+  const metadata = partOf(object, 'metadata');
   const annotations = isJson(metadata['annotations']) ? metadata['annotations'] : {};
   const before = recordIn(object);
   const text = JSON.stringify({
@@ -107,15 +107,6 @@ function oddityIn(value: unknown): string | undefined {
   return seconds === undefined
     ? 'states no duration, so that of --lease-duration stands in for it'
     : `states its duration in a way that client-go does not understand (read as ${seconds}s)`;
-}
-
-function isRecord(record: Readonly<Record<keyof ElectionRecord, unknown>>): record is ElectionRecord {
-  return (
-    typeof record.holderIdentity === 'string' &&
-    typeof record.acquireTime === 'string' &&
-    typeof record.renewTime === 'string' &&
-    typeof record.leaseTransitions === 'number'
-  );
 }
 
 function withMicros(time: unknown): unknown {

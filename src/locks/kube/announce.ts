@@ -1,12 +1,15 @@
 // A Kubernetes Event about a lock, as client-go's recorder makes it: core/v1, reason LeaderElection, on the object that
-// is the lock. Decides its fields and nothing else. Does not know what happened nor whether anybody reads of it.
+// is the lock. Decides its fields and nothing else. Knows neither what happened, nor over which connection the Event
+// goes (object-lock.ts).
 // Invariant: one request, no second try.
 
 import { randomBytes } from 'node:crypto';
-import { readTrouble, type Subject } from './answers.ts';
 import type { Deadline } from '../../kube-api/failure.ts';
-import type { Announcement, Trouble, Version } from '../lock.ts';
 import type { Transport } from '../../kube-api/transport.ts';
+import type { Announcement, Trouble } from '../lock.ts';
+import type { Version } from '../record.ts';
+import { readTrouble, type Subject } from './answers.ts';
+import { collectionOf } from './object.ts';
 
 export interface Addressee {
   readonly transport: Transport;
@@ -48,7 +51,7 @@ export async function postEvent(
     lastTimestamp: time,
     count: 1,
   };
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/${events.resource}`;
+  const path = collectionOf(events, namespace);
   const reply = await transport.request({ method: 'POST', path, body: JSON.stringify(body) }, deadline);
   if (reply.kind === 'answer' && reply.status === 201) return undefined;
   return readTrouble(reply, 'create', { ...subject, shape: events });

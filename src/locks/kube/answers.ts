@@ -3,11 +3,12 @@
 // not by the number alone, since proxies answer with numbers too. Knows no transport.
 // Invariant: 'refused' is said only where the server itself says that it did not apply a write.
 
+import { isJson, parseJson } from '../../common/json.ts';
 import { printable } from '../../common/printable.ts';
 import type { Failure } from '../../kube-api/failure.ts';
-import type { Trouble, WriteAnswer } from '../lock.ts';
-import { isJson, type Named, parseJson } from './object.ts';
 import type { Answer } from '../../kube-api/transport.ts';
+import type { Trouble, WriteFailure } from '../lock.ts';
+import type { Named } from './object.ts';
 
 export type Doing = 'read' | 'create' | 'update' | 'watch';
 
@@ -45,8 +46,8 @@ export function readTrouble(reply: Answer | Failure, doing: Doing, subject: Subj
   return reply.kind === 'failed' ? failureTrouble(reply, doing, subject) : answerTrouble(reply, doing, subject);
 }
 
-/** For all answers to a write but success. */
-export function failedWrite(reply: Answer | Failure, doing: 'create' | 'update', subject: Subject): WriteAnswer {
+/** For all answers to a write, or to the rehearsal of one, but success. */
+export function failedWrite(reply: Answer | Failure, doing: 'create' | 'update', subject: Subject): WriteFailure {
   if (reply.kind === 'failed')
     return { kind: reply.sent ? 'unknown' : 'refused', trouble: failureTrouble(reply, doing, subject) };
   if (isConflict(reply, doing)) return { kind: 'conflict' };

@@ -1,61 +1,99 @@
 // A Lease that the API server assigns (coordinated leader election, KEP-4355): what its fields say of us, and a
 // candidate that stands for it. Decides when to stand: after the Lease was seen, so that the last holder's is known
-// before the server can name us. Does not know how a candidate is kept alive (candidate.ts), nor how one is chosen.
+// before the server can name us. Does not know how our candidacy is kept alive (lease-candidate.ts), nor how the server
+// chooses.
 // Invariant: nothing is written into a Lease but by an invited or reigning candidate (that is the elector's, told by
 // `coordinated`); the record of an invitation names nobody.
 
-import { candidate, type CandidateOptions, oldestEmulationVersion } from './lease-candidate.ts';
+import type {
+  Attempt,
+  Lock,
+  ReadAnswer,
+  RehearsalAnswer,
+  Version,
+  WatchNews,
+  WriteAnswer,
+  WriteRequest,
+} from '../lock.ts';
+import { LeaseCandidate, type LeaseCandidateOptions, oldestEmulationVersion } from './lease-candidate.ts';
 import { leaseShape } from './lease.ts';
-import type { Lock } from '../lock.ts';
-import { objectLock, type ObjectLockOptions } from './object-lock.ts';
 import { partOf, type Shape } from './object.ts';
+import { objectLock, type ObjectLockOptions } from './object-lock.ts';
 
 export interface CoordinatedOptions extends ObjectLockOptions {
-  readonly candidate: Omit<CandidateOptions, 'namespace' | 'leaseName' | 'strategy'>;
+  readonly candidate: Omit<LeaseCandidateOptions, 'namespace' | 'leaseName' | 'strategy'>;
 }
 
-export function coordinatedLock({ candidate: given, ...options }: CoordinatedOptions): Lock {
+export function coordinatedLock({ candidate, ...options }: CoordinatedOptions): Lock {
   const { namespace, name } = options;
-  const lease = objectLock(shapeFor(given.identity), options);
-  const standing = candidate({ ...given, strategy: oldestEmulationVersion, namespace, leaseName: name });
-  let seen = false;
-  return {
-    ...lease,
-    coordinated: true,
-    read: async (attempt) => {
-      // Whoever does not stand is never chosen: that is told as loudly as a lock that cannot be read.
-      const trouble = seen ? await standing.enrol(attempt.limitMs) : undefined;
-      if (trouble !== undefined) return { kind: 'failed', trouble };
-      const answer = await lease.read(attempt);
-      if (answer.kind === 'sighted' && !seen) {
-        seen = true;
-        // The elector hears of the Lease before it can change because of us.
-        setImmediate(() => void standing.enrol(attempt.limitMs));
-      }
-      return answer;
-    },
-    rehearse: async (request, attempt) => {
-      // Whoever does not stand cannot take over, whatever rights to the Lease there are.
-      const trouble = await standing.enrol(attempt.limitMs);
-      return trouble === undefined ? await lease.rehearse(request, attempt) : { kind: 'refused', trouble };
-    },
-    watch: (tell) => {
-      let stop = (): void => undefined;
-      let stopped = false;
-      // Until then the elector looks by itself, and so learns why we do not stand.
-      void standing.enrolled.then(() => {
-        if (!stopped) stop = lease.watch(tell);
-      });
-      return () => {
-        stopped = true;
-        stop();
-      };
-    },
-    close: () => {
-      standing.close();
-      lease.close();
-    },
-  };
+  const lease = objectLock(shapeFor(candidate.identity), options);
+  const strategy = oldestEmulationVersion;
+  return new CoordinatedLock(lease, new LeaseCandidate({ ...candidate, strategy, namespace, leaseName: name }));
+}
+
+class CoordinatedLock implements Lock {
+  readonly #lease: Lock;
+  readonly #candidate: LeaseCandidate;
+  /** Whether the Lease was looked at, so that we may stand for it. */
+  #isSeen = false;
+  readonly name: string;
+  readonly where: string;
+  readonly coordinated = true;
+  /** A field, since callers take it off the lock. */
+  readonly announce?: NonNullable<Lock['announce']>;
+
+  constructor(lease: Lock, candidate: LeaseCandidate) {
+    this.#lease = lease;
+    this.#candidate = candidate;
+    this.name = lease.name;
+    this.where = lease.where;
+    if (lease.announce) this.announce = lease.announce;
+  }
+
+  async read(attempt: Attempt): Promise<ReadAnswer> {
+    // A candidate that does not stand is never chosen: that is told as loudly as a lock that cannot be read.
+    const trouble = this.#isSeen ? await this.#candidate.enrol(attempt.limitMs) : undefined;
+    if (trouble !== undefined) return { kind: 'failed', trouble };
+    const answer = await this.#lease.read(attempt);
+    if (answer.kind === 'sighted' && !this.#isSeen) {
+      this.#isSeen = true;
+      // The elector hears of the Lease before it can change because of us.
+      setImmediate(() => void this.#candidate.enrol(attempt.limitMs));
+    }
+    return answer;
+  }
+
+  write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
+    return this.#lease.write(request, attempt);
+  }
+
+  async rehearse(request: WriteRequest, attempt: Attempt): Promise<RehearsalAnswer> {
+    // A candidate that does not stand cannot take over, whatever rights to the Lease it has.
+    const trouble = await this.#candidate.enrol(attempt.limitMs);
+    return trouble === undefined ? await this.#lease.rehearse(request, attempt) : { kind: 'refused', trouble };
+  }
+
+  watch(tell: (news: WatchNews) => void): () => void {
+    let stop = (): void => undefined;
+    let isStopped = false;
+    // Until we stand the elector looks by itself, and so learns why we do not.
+    void this.#candidate.enrolled.then(() => {
+      if (!isStopped) stop = this.#lease.watch(tell);
+    });
+    return () => {
+      isStopped = true;
+      stop();
+    };
+  }
+
+  compare(a: Version, b: Version): ReturnType<Lock['compare']> {
+    return this.#lease.compare(a, b);
+  }
+
+  close(): void {
+    this.#candidate.close();
+    this.#lease.close();
+  }
 }
 
 function shapeFor(identity: string): Shape {
@@ -70,7 +108,7 @@ function shapeFor(identity: string): Shape {
       if (decoded.kind === 'unreadable' || decoded.record.holderIdentity !== identity) return decoded;
       const preferred = partOf(object, 'spec')['preferredHolder'] ?? '';
       if (preferred !== '' && preferred !== identity) return { ...decoded, coordinator: 'deposes' };
-      // The server names a holder without an acquireTime; whoever accepts writes one.
+      // The server names a holder without an acquireTime; a candidate that accepts writes one.
       if (decoded.record.acquireTime !== '') return decoded;
       return { ...decoded, record: { ...decoded.record, holderIdentity: '' }, coordinator: 'invites' };
     },

@@ -6,15 +6,16 @@
 // whatever our clock says.
 
 import type { Clock } from '../../clock.ts';
-import { failedWrite, isAbsent, readTrouble } from './answers.ts';
-import { startDeadline } from '../../kube-api/failure.ts';
-import type { Trouble } from '../lock.ts';
-import { type Json, known, type Known, parseJson, partOf, type Shape } from './object.ts';
-import { watchObject } from './watch.ts';
-import { microTime } from '../record.ts';
+import { type Json, parseJson } from '../../common/json.ts';
+import { type Deadline, startDeadline } from '../../kube-api/failure.ts';
 import type { Answer, Transport } from '../../kube-api/transport.ts';
+import type { Trouble } from '../lock.ts';
+import { microTime } from '../record.ts';
+import { failedWrite, isAbsent, readTrouble, type Subject } from './answers.ts';
+import { collectionOf, known, type Known, partOf, type Shape } from './object.ts';
+import { watchObject } from './watch.ts';
 
-export interface CandidateOptions {
+export interface LeaseCandidateOptions {
   /** Its own: a request that is given up on takes its connection with it. */
   readonly transport: Transport;
   readonly namespace: string;
@@ -29,14 +30,6 @@ export interface CandidateOptions {
   readonly warn?: ((message: string) => void) | undefined;
   /** For tests. */
   readonly random?: () => number;
-}
-
-export interface Candidate {
-  /** Resolves once we stand. */
-  readonly enrolled: Promise<void>;
-  /** Makes it so, or says why not. Does nothing when we stand already. */
-  enrol(limitMs: number): Promise<Trouble | undefined>;
-  close(): void;
 }
 
 /** The one strategy that the server knows by itself (coordination.k8s.io CoordinatedLeaseStrategy). */
@@ -60,118 +53,175 @@ const shape: Shape = {
   decode: () => ({ kind: 'unreadable', text: '' }),
 };
 
-export function candidate(options: CandidateOptions): Candidate {
-  const { transport, namespace, identity, clock, warn, random = Math.random } = options;
-  const subject = { shape, namespace, name: identity, where: transport.where };
-  const collection = `/apis/${shape.apiVersion}/namespaces/${encodeURIComponent(namespace)}/${shape.resource}`;
-  const path = `${collection}/${encodeURIComponent(identity)}`;
-  let askedMeanwhile = false;
-  let busy: Promise<Trouble | undefined> | undefined;
-  let warned: Trouble['cause'] | undefined;
-  let cancelTimer = (): void => undefined;
-  let stopWatch: (() => void) | undefined;
-  let closed = false;
-  let tellEnrolled!: () => void;
-  const enrolled = new Promise<void>((resolve) => {
-    tellEnrolled = resolve;
-  });
+export class LeaseCandidate {
+  readonly #options: LeaseCandidateOptions;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #subject: Subject & { readonly shape: Shape };
+  readonly #collection: string;
+  readonly #path: string;
+  /** The round that is under way. */
+  #busy: Promise<Trouble | undefined> | undefined;
+  /** The server asked while a round was under way, which may have been too early to answer it. */
+  #isAskedMeanwhile = false;
+  #warned: Trouble['cause'] | undefined;
+  #cancelTimer = (): void => undefined;
+  /** Set since we stand. */
+  #stopWatch: (() => void) | undefined;
+  #isClosed = false;
+  #tellEnrolled!: () => void;
+  /** Resolves once we stand. */
+  readonly enrolled: Promise<void>;
+
+  constructor(options: LeaseCandidateOptions) {
+    const { transport, namespace, identity, clock } = options;
+    this.#options = options;
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#subject = { shape, namespace, name: identity, where: transport.where };
+    this.#collection = collectionOf(shape, namespace);
+    this.#path = `${this.#collection}/${encodeURIComponent(identity)}`;
+    this.enrolled = new Promise<void>((resolve) => {
+      this.#tellEnrolled = resolve;
+    });
+  }
+
+  /** Makes it so that we stand, or says why not. Does nothing when we stand already. */
+  async enrol(withinMs: number): Promise<Trouble | undefined> {
+    return this.#stopWatch === undefined ? await this.#renew(withinMs) : undefined;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+    this.#stopWatch?.();
+    this.#transport.close();
+  }
+
+  /** Stands again, now and then in good time; one round at a time. */
+  async #renew(withinMs: number): Promise<Trouble | undefined> {
+    this.#cancelTimer();
+    this.#busy ??= this.#stand(withinMs).finally(() => {
+      this.#busy = undefined;
+    });
+    const trouble = await this.#busy;
+    if (this.#isClosed) return trouble;
+    if (trouble === undefined) this.#stands();
+    else this.#warn(trouble);
+    // Until we stand for the first time, the caller of `enrol` decides when to try again.
+    if (this.#stopWatch !== undefined)
+      this.#schedule(trouble === undefined && !this.#isAskedMeanwhile ? renewalMs : againMs);
+    return trouble;
+  }
+
+  #stands(): void {
+    this.#warned = undefined;
+    this.#tellEnrolled();
+    const { random = Math.random } = this.#options;
+    this.#stopWatch ??= watchObject({
+      transport: this.#transport,
+      collection: this.#collection,
+      subject: this.#subject,
+      random,
+      remember: (seen) => {
+        this.#look(seen);
+      },
+      tell: () => undefined,
+    });
+  }
+
+  /** A round that came to nothing is told once for each cause; before we stand, the caller of `enrol` hears of it. */
+  #warn({ cause, message }: Trouble): void {
+    if (this.#stopWatch === undefined || cause === this.#warned) return;
+    this.#warned = cause;
+    this.#options.warn?.(message);
+  }
+
+  #schedule(ms: number): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.after(ms, () => void this.#renew(limitMs));
+  }
+
+  #look({ object }: Known): void {
+    if (this.#isClosed || !isAsked(object)) return;
+    if (this.#busy === undefined) void this.#renew(limitMs);
+    else this.#isAskedMeanwhile = true;
+  }
 
   /** Reads it, then writes it: as it should be, with a time of now. */
-  async function stand(withinMs: number): Promise<Trouble | undefined> {
-    askedMeanwhile = false;
+  async #stand(withinMs: number): Promise<Trouble | undefined> {
+    this.#isAskedMeanwhile = false;
     const deadline = startDeadline(withinMs);
     try {
-      const found = await transport.request({ method: 'GET', path }, deadline);
-      if (found.kind === 'failed') return readTrouble(found, 'read', subject);
-      const before = found.status === 200 ? known(parseJson(found.text), shape)?.object : undefined;
-      if (before === undefined && !isAbsent(found, subject)) return troubleOf(found);
-      const standsFor = before && partOf(before, 'spec')['leaseName'];
-      if (before !== undefined && standsFor !== options.leaseName) return takenName(String(standsFor));
-
-      const body = JSON.stringify(written(before, options, clock.now().wall));
-      const put = { method: 'PUT', path, body } as const;
-      const post = { method: 'POST', path: collection, body } as const;
-      const stored = await transport.request(before ? put : post, deadline);
-      const done = stored.kind === 'answer' && (stored.status === 200 || stored.status === 201);
-      if (done && known(parseJson(stored.text), shape) !== undefined) return undefined;
-      const failed = failedWrite(stored, before ? 'update' : 'create', subject);
-      return 'trouble' in failed ? failed.trouble : conflict();
+      const found = await this.#read(deadline);
+      return found.kind === 'failed' ? found.trouble : await this.#write(found.object, deadline);
     } finally {
       deadline.end();
     }
   }
 
-  function troubleOf(answer: Answer): Trouble {
-    const trouble = readTrouble(answer, 'read', subject);
+  async #read(deadline: Deadline): Promise<Found> {
+    const reply = await this.#transport.request({ method: 'GET', path: this.#path }, deadline);
+    if (reply.kind === 'failed') return { kind: 'failed', trouble: readTrouble(reply, 'read', this.#subject) };
+    const object = reply.status === 200 ? known(parseJson(reply.text), shape)?.object : undefined;
+    if (object === undefined && !isAbsent(reply, this.#subject))
+      return { kind: 'failed', trouble: this.#troubleOf(reply) };
+    const standsFor = object && partOf(object, 'spec')['leaseName'];
+    if (object !== undefined && standsFor !== this.#options.leaseName)
+      return { kind: 'failed', trouble: this.#takenName(String(standsFor)) };
+    return { kind: 'found', object };
+  }
+
+  async #write(before: Json | undefined, deadline: Deadline): Promise<Trouble | undefined> {
+    const body = JSON.stringify(written(before, this.#options, this.#clock.now().wall));
+    const put = { method: 'PUT', path: this.#path, body } as const;
+    const post = { method: 'POST', path: this.#collection, body } as const;
+    const reply = await this.#transport.request(before ? put : post, deadline);
+    const isTaken = reply.kind === 'answer' && (reply.status === 200 || reply.status === 201);
+    if (isTaken && known(parseJson(reply.text), shape) !== undefined) return undefined;
+    const failed = failedWrite(reply, before ? 'update' : 'create', this.#subject);
+    return failed.kind === 'conflict' ? this.#conflict() : failed.trouble;
+  }
+
+  #troubleOf(answer: Answer): Trouble {
+    const trouble = readTrouble(answer, 'read', this.#subject);
     // An API group that is not there is answered in plain text, and by old servers with a Status without details.
     if (answer.status !== 404 || trouble.cause === 'no-namespace') return trouble;
+    const { where } = this.#transport;
     return {
       cause: 'no-candidate',
       message:
-        `the API server at ${transport.where} does not offer coordinated leader election (${shape.kind} of ${shape.apiVersion}): ` +
+        `the API server at ${where} does not offer coordinated leader election (${shape.kind} of ${shape.apiVersion}): ` +
         'turn on its feature gate CoordinatedLeaderElection and that API, or leave out --coordinated',
     };
   }
 
-  function takenName(standsFor: string): Trouble {
-    const message = `leasecandidate ${namespace}/${identity} stands for lease ${standsFor} already: use another --identity`;
+  #takenName(standsFor: string): Trouble {
+    const message = `${this.#title()} stands for lease ${standsFor} already: use another --identity`;
     return { cause: 'no-candidate', message };
   }
 
-  function conflict(): Trouble {
-    return { cause: 'server', message: `leasecandidate ${namespace}/${identity} was changed by another meanwhile` };
+  #conflict(): Trouble {
+    return { cause: 'server', message: `${this.#title()} was changed by another meanwhile` };
   }
 
-  /** Stands again, now and then in good time; one at a time. */
-  async function renew(withinMs: number): Promise<Trouble | undefined> {
-    cancelTimer();
-    busy ??= stand(withinMs).finally(() => {
-      busy = undefined;
-    });
-    const trouble = await busy;
-    if (closed) return trouble;
-    if (trouble === undefined) {
-      warned = undefined;
-      tellEnrolled();
-      stopWatch ??= watchObject({ transport, collection, subject, random, remember: look, tell: () => undefined });
-    } else if (stopWatch !== undefined && trouble.cause !== warned) {
-      warned = trouble.cause;
-      warn?.(trouble.message);
-    }
-    // Until we stand for the first time, whoever asks decides when to try again.
-    if (stopWatch !== undefined) schedule(trouble === undefined && !askedMeanwhile ? renewalMs : againMs);
-    return trouble;
+  #title(): string {
+    const { namespace, identity } = this.#options;
+    return `leasecandidate ${namespace}/${identity}`;
   }
-
-  function schedule(ms: number): void {
-    cancelTimer();
-    cancelTimer = clock.after(ms, () => void renew(limitMs));
-  }
-
-  function look({ object }: Known): void {
-    if (closed || !isAsked(object)) return;
-    if (busy === undefined) void renew(limitMs);
-    else askedMeanwhile = true;
-  }
-
-  return {
-    enrolled,
-    enrol: async (withinMs) => (stopWatch === undefined ? await renew(withinMs) : undefined),
-    close: () => {
-      closed = true;
-      cancelTimer();
-      stopWatch?.();
-      transport.close();
-    },
-  };
 }
+
+/** Our LeaseCandidate as it is there; no object: it is not there, and can be made. */
+type Found =
+  | { readonly kind: 'found'; readonly object: Json | undefined }
+  | { readonly kind: 'failed'; readonly trouble: Trouble };
 
 function isAsked(object: Json): boolean {
   const { pingTime, renewTime } = partOf(object, 'spec');
   return Date.parse(String(pingTime)) > Date.parse(String(renewTime));
 }
 
-function written(before: Json | undefined, options: CandidateOptions, wallMs: number): Json {
+function written(before: Json | undefined, options: LeaseCandidateOptions, wallMs: number): Json {
   const { namespace, identity, leaseName, binaryVersion, emulationVersion, strategy } = options;
   const pingMs = before ? Date.parse(String(partOf(before, 'spec')['pingTime'])) : Number.NaN;
   // Kept to whole milliseconds: one more is surely not before the ping.

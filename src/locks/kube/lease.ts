@@ -3,10 +3,11 @@
 // Invariant: times pass through as the server's own text: a MicroTime taken apart and put together loses digits, and
 // the server refuses any number of them but six.
 
-import { isJson, type Decoded, type Json, type Shape } from './object.ts';
-import { objectLock, type ObjectLockOptions } from './object-lock.ts';
+import { isJson, type Json } from '../../common/json.ts';
 import type { Lock } from '../lock.ts';
-import type { ElectionRecord } from '../record.ts';
+import { type ElectionRecord, isRecord } from '../record.ts';
+import { type Decoded, partOf, type Shape } from './object.ts';
+import { objectLock, type ObjectLockOptions } from './object-lock.ts';
 
 export function leaseLock(options: ObjectLockOptions): Lock {
   return objectLock(leaseShape, options);
@@ -23,11 +24,10 @@ export const leaseShape: Shape = {
 };
 
 function encode(object: Json, record: ElectionRecord): Json {
-  const spec = isJson(object['spec']) ? object['spec'] : {};
   return {
     ...object,
     spec: {
-      ...spec,
+      ...partOf(object, 'spec'),
       holderIdentity: record.holderIdentity,
       // What a record does not state was null, and the server takes neither 0 nor ''.
       leaseDurationSeconds: record.leaseDurationSeconds || null,
@@ -52,16 +52,4 @@ function decode(object: Json): Decoded {
     if (isRecord(record)) return { kind: 'record', record };
   }
   return { kind: 'unreadable', text: JSON.stringify(spec) };
-}
-
-function isRecord(
-  record: Record<keyof ElectionRecord, unknown>,
-): record is Record<keyof ElectionRecord, unknown> & ElectionRecord {
-  return (
-    typeof record.holderIdentity === 'string' &&
-    typeof record.leaseDurationSeconds === 'number' &&
-    typeof record.acquireTime === 'string' &&
-    typeof record.renewTime === 'string' &&
-    typeof record.leaseTransitions === 'number'
-  );
 }

@@ -4,23 +4,27 @@
 // Invariant: every write but a creation carries the uid and the resourceVersion of its base, neither empty; an object
 // that is not known word for word is not written but reported as a conflict.
 
+import { isJson, type Json, parseJson } from '../../common/json.ts';
 import { type Deadline, type Failure, startDeadline } from '../../kube-api/failure.ts';
-import { failedWrite, isAbsent, readTrouble, warningsIn } from './answers.ts';
-import { postEvent } from './announce.ts';
-import type { Attempt, Lock, ReadAnswer, Version, WriteAnswer, WriteRequest } from '../lock.ts';
-import {
-  creation,
-  isJson,
-  type Json,
-  known,
-  type Known,
-  parseJson,
-  replacement,
-  type Shape,
-  sightingOf,
-} from './object.ts';
-import { watchObject } from './watch.ts';
 import type { Answer, Call, Transport } from '../../kube-api/transport.ts';
+import type {
+  Announcement,
+  Attempt,
+  Lock,
+  ReadAnswer,
+  RehearsalAnswer,
+  Sighting,
+  Trouble,
+  WatchNews,
+  WriteAnswer,
+  WriteFailure,
+  WriteRequest,
+} from '../lock.ts';
+import { sameVersion, type Version } from '../record.ts';
+import { postEvent } from './announce.ts';
+import { failedWrite, isAbsent, readTrouble, type Subject, warningsIn } from './answers.ts';
+import { collectionOf, creation, known, type Known, replacement, type Shape, sightingOf } from './object.ts';
+import { watchObject } from './watch.ts';
 
 export interface ObjectLockOptions {
   readonly transport: Transport;
@@ -37,159 +41,219 @@ export interface ObjectLockOptions {
   readonly random?: () => number;
 }
 
+export function objectLock(shape: Shape, options: ObjectLockOptions): Lock {
+  return new ObjectLock(shape, options);
+}
+
 /** More than one, since a watch may run ahead of the write that is decided on; a Lease is about 1 KB. */
 const keptObjects = 8;
 
-export function objectLock(
-  shape: Shape,
-  { transport, announceOver, namespace, name, warn, random = Math.random }: ObjectLockOptions,
-): Lock {
-  const subject = { shape, namespace, name, where: transport.where };
-  const collection = `${shape.group === '' ? '/api/v1' : `/apis/${shape.apiVersion}`}/namespaces/${encodeURIComponent(namespace)}/${shape.resource}`;
-  const path = `${collection}/${encodeURIComponent(name)}`;
-  const objects = new Map<string, Json>();
-  let createBy: 'PUT' | 'POST' = shape.createsByPut ? 'PUT' : 'POST';
-  let closed = false;
-  const watches = new Set<() => void>();
-  const warned = new Set<string>();
-  let latest: Version | undefined;
+/** What is asked of the server with the body of a write: to store it, or to say whether it would. */
+type Mode = 'write' | 'rehearse';
+const queryOf: Readonly<Record<Mode, string>> = { write: '', rehearse: '?dryRun=All' };
 
-  async function ask(call: Call, deadline: Deadline, sending?: () => void): Promise<Answer | Failure> {
-    const reply = await transport.request(call, deadline, sending);
-    for (const text of reply.kind === 'answer' ? warningsIn(reply) : []) {
-      // Every answer repeats it, as those about Endpoints do since Kubernetes 1.33.
-      if (!warned.has(text)) warn?.(`${transport.where} warns: ${text}`);
-      warned.add(text);
-    }
-    return reply;
+/** One attempt under way. */
+interface Running {
+  readonly deadline: Deadline;
+  readonly sending: (() => void) | undefined;
+}
+
+/** The server took it, and answers with an object of the right kind. */
+interface Taken {
+  readonly kind: 'taken';
+  readonly reply: Answer;
+  readonly object: Json;
+}
+
+class ObjectLock implements Lock {
+  readonly #shape: Shape;
+  readonly #options: ObjectLockOptions;
+  readonly #transport: Transport;
+  readonly #subject: Subject & { readonly shape: Shape };
+  readonly #collection: string;
+  readonly #path: string;
+  /** As they came, by version. */
+  readonly #objects = new Map<string, Json>();
+  #latest: Version | undefined;
+  #createBy: 'PUT' | 'POST';
+  /** The ends of those that are going on. */
+  readonly #watches = new Set<() => void>();
+  readonly #warned = new Set<string>();
+  #isClosed = false;
+  readonly name: string;
+  readonly where: string;
+  readonly timeGrainMs: number;
+  readonly compare = compare;
+  /** A field, since callers take it off the lock. */
+  readonly announce?: NonNullable<Lock['announce']>;
+
+  constructor(shape: Shape, options: ObjectLockOptions) {
+    const { transport, namespace, name, announceOver } = options;
+    this.#shape = shape;
+    this.#options = options;
+    this.#transport = transport;
+    this.#subject = { shape, namespace, name, where: transport.where };
+    this.#collection = collectionOf(shape, namespace);
+    this.#path = `${this.#collection}/${encodeURIComponent(name)}`;
+    this.#createBy = shape.createsByPut ? 'PUT' : 'POST';
+    this.name = `${shape.kind.toLowerCase()} ${namespace}/${name}`;
+    this.where = transport.where;
+    this.timeGrainMs = shape.timeGrainMs ?? 1;
+    if (announceOver) this.announce = (note, attempt) => this.#announce(note, attempt, announceOver);
   }
 
-  function remember({ version, object }: Known): void {
-    latest = version;
-    objects.set(keyOf(version), object);
-    if (objects.size > keptObjects) objects.delete(objects.keys().next().value ?? '');
+  async read(attempt: Attempt): Promise<ReadAnswer> {
+    return await this.#within(attempt, async (running) => {
+      // Without a resourceVersion the server answers from a quorum and not from a cache.
+      const reply = await this.#ask({ method: 'GET', path: this.#path }, running);
+      const found =
+        reply.kind === 'answer' && reply.status === 200 ? this.#keep(parseJson(reply.text), reply) : undefined;
+      if (found !== undefined) return { kind: 'sighted', sighting: found };
+      if (reply.kind === 'answer' && isAbsent(reply, this.#subject))
+        return { kind: 'sighted', sighting: { kind: 'absent' } };
+      return { kind: 'failed', trouble: readTrouble(reply, 'read', this.#subject) };
+    });
   }
 
-  async function read(deadline: Deadline, sending?: () => void): Promise<ReadAnswer> {
-    // Without a resourceVersion the server answers from a quorum and not from a cache.
-    const reply = await ask({ method: 'GET', path }, deadline, sending);
-    if (reply.kind === 'answer') {
-      const found = reply.status === 200 ? known(parseJson(reply.text), shape) : undefined;
-      if (found !== undefined) {
-        remember(found);
-        return { kind: 'sighted', sighting: sightingOf(found, shape, dateOf(reply)) };
+  async write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
+    return await this.#within(attempt, async (running) => {
+      const sent = await this.#submit(request, 'write', running);
+      if (sent.kind !== 'taken') return sent;
+      const sighting = this.#keep(sent.object, sent.reply);
+      if (sighting !== undefined) return { kind: 'stored', sighting };
+      return failedWrite(sent.reply, request.base ? 'update' : 'create', this.#subject);
+    });
+  }
+
+  /** What comes back is not kept: a rehearsed object must never look like a stored one, and it bears our signature. */
+  async rehearse(request: WriteRequest, attempt: Attempt): Promise<RehearsalAnswer> {
+    return await this.#within(attempt, async (running) => {
+      const sent = await this.#submit(request, 'rehearse', running);
+      return sent.kind === 'taken' ? { kind: 'allowed' } : sent;
+    });
+  }
+
+  watch(tell: (news: WatchNews) => void): () => void {
+    const { random = Math.random } = this.#options;
+    const stop = watchObject({
+      transport: this.#transport,
+      collection: this.#collection,
+      subject: this.#subject,
+      random,
+      remember: (seen) => {
+        this.#remember(seen);
+      },
+      tell,
+    });
+    this.#watches.add(stop);
+    return () => {
+      this.#watches.delete(stop);
+      stop();
+    };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const stop of this.#watches) stop();
+    this.#transport.close();
+  }
+
+  async #announce(
+    announcement: Announcement,
+    attempt: Attempt,
+    announceOver: () => Transport,
+  ): Promise<Trouble | undefined> {
+    return await this.#within(attempt, async ({ deadline }) => {
+      const version = this.#latest;
+      if (version === undefined) return undefined;
+      // An elector watches for as long as it uses the lock. After that no renewal depends on the lock's own connection,
+      // and a run that ends spares two new ones (4 ms of CPU).
+      const isUsed = this.#watches.size > 0;
+      const transport = isUsed ? announceOver() : this.#transport;
+      try {
+        return await postEvent({ transport, subject: this.#subject, version }, announcement, deadline);
+      } finally {
+        if (isUsed) transport.close();
       }
-      if (isAbsent(reply, subject)) return { kind: 'sighted', sighting: { kind: 'absent' } };
-    }
-    return { kind: 'failed', trouble: readTrouble(reply, 'read', subject) };
+    });
   }
 
-  async function write(
-    request: WriteRequest,
-    query: '' | typeof dryRun,
-    deadline: Deadline,
-    sending?: () => void,
-  ): Promise<WriteAnswer> {
+  async #submit(request: WriteRequest, mode: Mode, running: Running): Promise<Taken | WriteFailure> {
     const { base, record, signature } = request;
-    if (base === undefined)
-      return await create(
-        JSON.stringify(creation(namespace, name, shape, record, signature)),
-        query,
-        deadline,
-        sending,
+    if (base === undefined) {
+      const { namespace, name } = this.#subject;
+      return await this.#create(
+        JSON.stringify(creation(namespace, name, this.#shape, record, signature)),
+        mode,
+        running,
       );
-    const before = objects.get(keyOf(base));
+    }
+    const before = this.#objects.get(keyOf(base));
     if (before === undefined) return { kind: 'conflict' };
-    assertVersion(base, before, shape);
-    const body = JSON.stringify(replacement(before, shape, record, signature));
-    return await send({ method: 'PUT', path: path + query, body }, 'update', deadline, sending);
+    assertVersion(base, before, this.#shape);
+    const body = JSON.stringify(replacement(before, this.#shape, record, signature));
+    return await this.#send({ method: 'PUT', path: this.#path + queryOf[mode], body }, 'update', running);
   }
 
   /**
    * By PUT a Role can allow it for this one name; POST carries no name, so RBAC grants it for all or none. A user who
    * may create but not update, or a server that creates nothing by PUT, is met by POST from then on.
    */
-  async function create(
-    body: string,
-    query: '' | typeof dryRun,
-    deadline: Deadline,
-    sending?: () => void,
-  ): Promise<WriteAnswer> {
-    if (createBy === 'PUT') {
-      const answer = await send({ method: 'PUT', path: path + query, body }, 'create', deadline, sending);
-      if (answer.kind !== 'refused' || !(answer.trouble.cause === 'forbidden' || answer.trouble.cause === 'invalid'))
-        return answer;
-      const second = await send({ method: 'POST', path: collection + query, body }, 'create', deadline, sending);
-      if (second.kind === 'stored' || second.kind === 'conflict') createBy = 'POST';
-      // Refused both ways: what the first one lacked is what a Role for this one name should give.
-      return second.kind === 'refused' ? answer : second;
-    }
-    return await send({ method: 'POST', path: collection + query, body }, 'create', deadline, sending);
+  async #create(body: string, mode: Mode, running: Running): Promise<Taken | WriteFailure> {
+    const put = { method: 'PUT', path: this.#path + queryOf[mode], body } as const;
+    const post = { method: 'POST', path: this.#collection + queryOf[mode], body } as const;
+    if (this.#createBy === 'POST') return await this.#send(post, 'create', running);
+    const first = await this.#send(put, 'create', running);
+    if (first.kind !== 'refused' || !(first.trouble.cause === 'forbidden' || first.trouble.cause === 'invalid'))
+      return first;
+    const second = await this.#send(post, 'create', running);
+    if (second.kind === 'taken' || second.kind === 'conflict') this.#createBy = 'POST';
+    // Refused both ways: what the first one lacked is what a Role for this one name should give.
+    return second.kind === 'refused' ? first : second;
   }
 
-  async function send(
-    call: Call,
-    doing: 'create' | 'update',
-    deadline: Deadline,
-    sending?: () => void,
-  ): Promise<WriteAnswer> {
-    const reply = await ask(call, deadline, sending);
+  async #send(call: Call, doing: 'create' | 'update', running: Running): Promise<Taken | WriteFailure> {
+    const reply = await this.#ask(call, running);
     if (reply.kind === 'failed' || (reply.status !== 200 && reply.status !== 201))
-      return failedWrite(reply, doing, subject);
+      return failedWrite(reply, doing, this.#subject);
     const object = parseJson(reply.text);
-    // A rehearsed object must never look like a stored one, above all since it bears our signature.
-    if (call.path.endsWith(dryRun) && isJson(object) && object['kind'] === shape.kind)
-      return { kind: 'stored', sighting: { kind: 'absent' } };
-    const stored = call.path.endsWith(dryRun) ? undefined : known(object, shape);
-    if (stored === undefined) return failedWrite(reply, doing, subject);
-    remember(stored);
-    return { kind: 'stored', sighting: sightingOf(stored, shape, dateOf(reply)) };
+    if (isJson(object) && object['kind'] === this.#shape.kind) return { kind: 'taken', reply, object };
+    return failedWrite(reply, doing, this.#subject);
   }
 
-  async function within<T>({ limitMs }: Attempt, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+  async #ask(call: Call, { deadline, sending }: Running): Promise<Answer | Failure> {
+    const reply = await this.#transport.request(call, deadline, sending);
+    for (const text of reply.kind === 'answer' ? warningsIn(reply) : []) {
+      // Every answer repeats it, as those about Endpoints do since Kubernetes 1.33.
+      if (!this.#warned.has(text)) this.#options.warn?.(`${this.where} warns: ${text}`);
+      this.#warned.add(text);
+    }
+    return reply;
+  }
+
+  async #within<T>({ limitMs, sending }: Attempt, work: (running: Running) => Promise<T>): Promise<T> {
     const deadline = startDeadline(limitMs);
-    const answer = await work(deadline).finally(() => {
+    const answer = await work({ deadline, sending }).finally(() => {
       deadline.end();
     });
-    // After close nobody waits any more, and the interface promises silence.
-    return closed ? await new Promise<never>(() => undefined) : answer;
+    // After close no caller waits any more, and the interface promises silence.
+    return this.#isClosed ? await new Promise<never>(() => undefined) : answer;
   }
 
-  return {
-    name: `${shape.kind.toLowerCase()} ${namespace}/${name}`,
-    where: transport.where,
-    read: (attempt) => within(attempt, (deadline) => read(deadline, attempt.sending)),
-    write: (request, attempt) => within(attempt, (deadline) => write(request, '', deadline, attempt.sending)),
-    rehearse: (request, attempt) => within(attempt, (deadline) => write(request, dryRun, deadline, attempt.sending)),
-    watch: (tell) => {
-      const stop = watchObject({ transport, collection, subject, random, remember, tell });
-      watches.add(stop);
-      return () => {
-        watches.delete(stop);
-        stop();
-      };
-    },
-    ...(announceOver && {
-      announce: (announcement, attempt) =>
-        within(attempt, async (deadline) => {
-          if (latest === undefined) return undefined;
-          const { farewell } = announcement;
-          const over = farewell ? transport : announceOver();
-          return await postEvent({ transport: over, subject, version: latest }, announcement, deadline).finally(() => {
-            if (!farewell) over.close();
-          });
-        }),
-    }),
-    compare,
-    close: () => {
-      closed = true;
-      for (const stop of watches) stop();
-      transport.close();
-    },
-  };
-}
+  /** What an answered object shows; it is kept for the write that may rest on it. Undefined: it has no version. */
+  #keep(object: unknown, reply: Answer): Sighting | undefined {
+    const found = known(object, this.#shape);
+    if (found === undefined) return undefined;
+    this.#remember(found);
+    return sightingOf(found, this.#shape, dateOf(reply));
+  }
 
-const dryRun = '?dryRun=All';
+  #remember({ version, object }: Known): void {
+    this.#latest = version;
+    this.#objects.set(keyOf(version), object);
+    if (this.#objects.size > keptObjects) this.#objects.delete(this.#objects.keys().next().value ?? '');
+  }
+}
 
 function keyOf({ object, state }: Version): string {
   return `${object} ${state}`;
@@ -197,10 +261,8 @@ function keyOf({ object, state }: Version): string {
 
 /** What is sent is taken from the object itself, so this holds unless the code is wrong; then nothing may go out. */
 function assertVersion(base: Version, before: Json, shape: Shape): void {
-  const version = known(before, shape)?.version;
-  if (version?.object !== base.object || version.state !== base.state) {
+  if (!sameVersion(known(before, shape)?.version, base))
     throw new Error(`the object kept for ${keyOf(base)} has another version`);
-  }
 }
 
 function dateOf({ headers }: Answer): number | undefined {

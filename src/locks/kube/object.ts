@@ -1,12 +1,19 @@
 // How a lock's record lies in one kind of Kubernetes object: what to send, and what an object that came back says.
-// Keeps everything of the object that is not ours. Does not know how it is sent (object-lock.ts).
+// Keeps everything of the object that is not ours. Decides which object is believed, and where its collection is found.
+// Knows neither the kinds (lease.ts, annotation.ts) nor how an object is sent (object-lock.ts).
 // Invariant: an object is only believed if it is of the kind asked for and names uid and resourceVersion; without them
 // there could be no compare-and-swap.
 
-import { type ElectionRecord, formatSignature, holderAnnotation, parseSignature, type Signature } from '../record.ts';
-import type { Sighting, Version } from '../lock.ts';
-
-export type Json = Readonly<Record<string, unknown>>;
+import { isJson, type Json } from '../../common/json.ts';
+import type { Sighting } from '../lock.ts';
+import {
+  type ElectionRecord,
+  formatSignature,
+  holderAnnotation,
+  parseSignature,
+  type Signature,
+  type Version,
+} from '../record.ts';
 
 /** How a kind of object is named, and how made. */
 export interface Named {
@@ -26,6 +33,8 @@ export interface Shape extends Named {
   /** The object with the record in it; the rest as it was. */
   readonly encode: (object: Json, record: ElectionRecord) => Json;
   readonly decode: (object: Json) => Decoded;
+  /** As in a Lock. Unset: 1. */
+  readonly timeGrainMs?: number;
 }
 
 export type Decoded =
@@ -43,16 +52,10 @@ export interface Known {
   readonly object: Json;
 }
 
-export function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // Whoever asked says that the answer makes no sense.
-  }
+/** The path below which the objects of a kind lie in a namespace. */
+export function collectionOf({ apiVersion, group, resource }: Named, namespace: string): string {
+  const root = group === '' ? '/api' : '/apis';
+  return `${root}/${apiVersion}/namespaces/${encodeURIComponent(namespace)}/${resource}`;
 }
 
 /** Undefined unless it is an object of this shape with uid and resourceVersion. */

@@ -3,12 +3,14 @@
 // late, and silence proves nothing.
 // Invariant: nothing is told after the stop; no loop without a pause, unless the last watch had been healthy.
 
+import { isJson, parseJson } from '../../common/json.ts';
 import { printable } from '../../common/printable.ts';
-import { isAbsent, readTrouble, type Subject } from './answers.ts';
-import type { Sighting, Version, WatchNews } from '../lock.ts';
-import { isJson, known, type Known, parseJson, type Shape, sightingOf } from './object.ts';
-import type { Answer, Ended, Transport } from '../../kube-api/transport.ts';
 import type { Failure } from '../../kube-api/failure.ts';
+import type { Answer, Ended, Transport } from '../../kube-api/transport.ts';
+import type { Sighting, WatchNews } from '../lock.ts';
+import { type Version, versionOf } from '../record.ts';
+import { isAbsent, readTrouble, type Subject } from './answers.ts';
+import { known, type Known, type Shape, sightingOf } from './object.ts';
 
 export interface WatchOptions {
   readonly transport: Transport;
@@ -71,7 +73,7 @@ async function keepWatching(
           if (event.kind === 'sighted') {
             // One watch leaves nothing out.
             tell({ ...event, follows: life.last });
-            life.last = event.sighting.kind === 'absent' ? undefined : event.sighting.version;
+            life.last = versionOf(event.sighting);
           }
           if (event.kind !== 'fault') return;
           life.complaint = event.message;

@@ -1,32 +1,42 @@
 // A lock kept in a folder of one machine and one user, for `--local` and for tests: every version of the record is a
 // file named by its number, and the highest number is the current one. Decides how compare-and-swap is made of files:
-// a version is written aside, flushed, and linked to the next number, which fails if somebody else linked it first.
+// a version is written aside, flushed, and linked to the next number, which fails if another process linked it first.
 // Knows no elector. A machine's crash ends all its commands, so nothing has to survive one.
 // Invariants: a numbered file is complete and never changes; a write counts as stored only if it is the highest after
 // it was linked (a writer that was stopped for long might otherwise revive a number that was collected meanwhile).
 
-import { type FSWatcher, lstatSync, mkdirSync, statSync, watch } from 'node:fs';
-import { link, lstat, open, readdir, readFile, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
-import { getSystemErrorMap } from 'node:util';
+import { link, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
+import { codeOf, messageOf } from '../../common/errors.ts';
+import { isJson, parseJson } from '../../common/json.ts';
 import type {
   Attempt,
   Lock,
   ReadAnswer,
+  RehearsalAnswer,
   Sighting,
   Trouble,
-  Version,
   WatchNews,
   WriteAnswer,
+  WriteFailure,
   WriteRequest,
 } from '../lock.ts';
-import { type ElectionRecord, formatSignature, parseSignature } from '../record.ts';
+import {
+  type ElectionRecord,
+  formatSignature,
+  isRecord,
+  parseSignature,
+  sameVersion,
+  type Version,
+  versionOf,
+} from '../record.ts';
+import { makeFolder, makeStore, refuseSharedFolder } from './folder.ts';
+import { FolderWatch } from './watch.ts';
 
-/** Old versions are kept for whoever is still reading them; a stopped writer needs a number that is free, not these. */
+/** Old versions are kept for processes that still read them; a stopped writer needs a free number, not these. */
 const keptVersions = 64;
-const watchAgainMs = 1000;
 
 /**
  * What a version's file holds. `object` is made anew with every first version, so that a new life is told from an old.
@@ -53,70 +63,111 @@ export async function localLock({ folder, namespace, name, clock }: LocalLockOpt
   makeStore(folder, folder);
   await refuseSharedFolder(folder);
   makeStore(folder, versions);
-  const lockName = `local lock ${namespace}/${name}`;
+  return new LocalLock(`local lock ${namespace}/${name}`, folder, versions, clock);
+}
 
-  async function read(): Promise<ReadAnswer> {
+class LocalLock implements Lock {
+  /** The numbered files. */
+  readonly #versions: string;
+  readonly #clock: Clock;
+  readonly #watches = new Set<FolderWatch>();
+  readonly name: string;
+  /** The store's folder. */
+  readonly where: string;
+  readonly compare = compare;
+
+  constructor(name: string, folder: string, versions: string, clock: Clock) {
+    this.name = name;
+    this.where = folder;
+    this.#versions = versions;
+    this.#clock = clock;
+  }
+
+  async read(): Promise<ReadAnswer> {
     try {
-      return { kind: 'sighted', sighting: await current(versions, clock) };
+      return { kind: 'sighted', sighting: await this.#current() };
     } catch (error) {
-      return { kind: 'failed', trouble: storageTrouble('read', lockName, error) };
+      return { kind: 'failed', trouble: storageTrouble('read', this.name, error) };
     }
   }
 
-  async function write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
+  async write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
     // Before the listing that the write rests on: whatever holds us up after it makes the lease end earlier, not later.
     attempt.sending?.();
     try {
-      return await swap(folder, versions, clock, request);
+      return await this.#swap(request);
     } catch (error) {
       // Nothing was linked, or it was and the listing failed: then a look tells.
-      return { kind: 'unknown', trouble: storageTrouble('write', lockName, error) };
+      return { kind: 'unknown', trouble: storageTrouble('write', this.name, error) };
     }
   }
 
-  return {
-    name: lockName,
-    where: folder,
-    read,
-    write,
-    // Whoever owns the folder may write into it.
-    rehearse: () => Promise.resolve({ kind: 'stored', sighting: { kind: 'absent' } }),
-    watch: (tell) => watchFolder(versions, clock, tell),
-    compare,
-    close: () => undefined,
-  };
-}
-
-async function swap(
-  folder: string,
-  versions: string,
-  clock: Clock,
-  { record, signature, base }: WriteRequest,
-): Promise<WriteAnswer> {
-  const before = await current(versions, clock);
-  if (!sameVersion(before, base)) return { kind: 'conflict' };
-  const number = before.kind === 'absent' ? 1 : Number(before.version.state) + 1;
-  const object = base?.object ?? randomUUID();
-  const ageMs = before.kind === 'record' ? (before.ageMs ?? 0) : 0;
-  const madeAt = clock.now().wall - ageMs;
-  const stored: Stored = { object, madeAt, record, signature: formatSignature(signature) };
-
-  // Outside the watched folder, so that standbys wake for the link alone.
-  const draft = join(folder, `.draft-${randomUUID()}`);
-  try {
-    await writeFlushed(draft, JSON.stringify(stored));
-    await link(draft, join(versions, String(number)));
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return { kind: 'conflict' };
-    return { kind: 'refused', trouble: storageTrouble('write', versions, error) };
-  } finally {
-    await rm(draft, { force: true });
+  /** The folder's owner may write into it. */
+  rehearse(): Promise<RehearsalAnswer> {
+    return Promise.resolve({ kind: 'allowed' });
   }
-  const [highest, ...older] = await list(versions);
-  if (highest !== number) return { kind: 'conflict' };
-  await collect(versions, older);
-  const version = { object, state: String(number) };
-  return { kind: 'stored', sighting: { kind: 'record', record, signature, version, ageMs } };
+
+  watch(tell: (news: WatchNews) => void): () => void {
+    const look = (): Promise<Sighting> => this.#current();
+    const watch = new FolderWatch({ folder: this.#versions, look, clock: this.#clock, tell });
+    this.#watches.add(watch);
+    return () => {
+      this.#watches.delete(watch);
+      watch.close();
+    };
+  }
+
+  close(): void {
+    for (const watch of this.#watches) watch.close();
+    this.#watches.clear();
+  }
+
+  async #swap({ record, signature, base }: WriteRequest): Promise<WriteAnswer> {
+    const before = await this.#current();
+    if (!sameVersion(versionOf(before), base)) return { kind: 'conflict' };
+    const number = before.kind === 'absent' ? 1 : Number(before.version.state) + 1;
+    const object = base?.object ?? randomUUID();
+    const ageMs = before.kind === 'record' ? (before.ageMs ?? 0) : 0;
+    const madeAt = this.#clock.now().wall - ageMs;
+    const failure = await this.#link(number, { object, madeAt, record, signature: formatSignature(signature) });
+    if (failure !== undefined) return failure;
+    const [highest, ...older] = await list(this.#versions);
+    if (highest !== number) return { kind: 'conflict' };
+    await collect(this.#versions, older);
+    const version = { object, state: String(number) };
+    return { kind: 'stored', sighting: { kind: 'record', record, signature, version, ageMs } };
+  }
+
+  /** Undefined: the version has this number now. */
+  async #link(number: number, stored: Stored): Promise<WriteFailure | undefined> {
+    // Outside the watched folder, so that standbys wake for the link alone.
+    const draft = join(this.where, `.draft-${randomUUID()}`);
+    try {
+      await writeFlushed(draft, JSON.stringify(stored));
+      await link(draft, join(this.#versions, String(number)));
+      return undefined;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return { kind: 'conflict' };
+      return { kind: 'refused', trouble: storageTrouble('write', this.#versions, error) };
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+
+  /** The highest version, or none. */
+  async #current(): Promise<Sighting> {
+    for (;;) {
+      const [highest] = await list(this.#versions);
+      if (highest === undefined) return { kind: 'absent' };
+      try {
+        const text = await readFile(join(this.#versions, String(highest)), 'utf8');
+        return parse(text, highest, this.#clock.now().wall);
+      } catch (error) {
+        // Collected between the listing and the reading: then there are higher ones.
+        if (codeOf(error) !== 'ENOENT') throw error;
+      }
+    }
+  }
 }
 
 async function writeFlushed(path: string, text: string): Promise<void> {
@@ -133,20 +184,6 @@ async function collect(versions: string, older: readonly number[]): Promise<void
   for (const number of older.slice(keptVersions)) await rm(join(versions, String(number)), { force: true });
 }
 
-/** The highest version, or none. */
-async function current(versions: string, clock: Clock): Promise<Sighting> {
-  for (;;) {
-    const [highest] = await list(versions);
-    if (highest === undefined) return { kind: 'absent' };
-    try {
-      return parse(await readFile(join(versions, String(highest)), 'utf8'), highest, clock.now().wall);
-    } catch (error) {
-      // Collected between the listing and the reading: then there are higher ones.
-      if (!hasCode(error, 'ENOENT')) throw error;
-    }
-  }
-}
-
 /** Version numbers, highest first; a folder that was removed has none. */
 async function list(versions: string): Promise<number[]> {
   try {
@@ -156,38 +193,21 @@ async function list(versions: string): Promise<number[]> {
       .map(Number)
       .sort((a, b) => b - a);
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
+    if (codeOf(error) !== 'ENOENT') throw error;
     makeFolder(versions);
     return [];
   }
 }
 
+/** A file that is not a version of ours, such as another program's, is a holder whose record cannot be read. */
 function parse(text: string, number: number, wall: number): Sighting {
-  const unreadable: Sighting = { kind: 'unreadable', text, version: { object: 'unreadable', state: String(number) } };
-  try {
-    const { object, madeAt, record, signature } = JSON.parse(text) as Partial<Stored>;
-    if (typeof object !== 'string' || typeof madeAt !== 'number' || !isRecord(record)) return unreadable;
-    const version = { object, state: String(number) };
-    return { kind: 'record', record, signature: parseSignature(signature), version, ageMs: Math.max(0, wall - madeAt) };
-  } catch {
-    // Not JSON: somebody else's file. It counts as a holder whose record cannot be read.
-    return unreadable;
-  }
-}
-
-function isRecord(value: Partial<ElectionRecord> | undefined): value is ElectionRecord {
-  return (
-    typeof value?.holderIdentity === 'string' &&
-    typeof value.leaseDurationSeconds === 'number' &&
-    typeof value.acquireTime === 'string' &&
-    typeof value.renewTime === 'string' &&
-    typeof value.leaseTransitions === 'number'
-  );
-}
-
-function sameVersion(seen: Sighting, base: Version | undefined): boolean {
-  if (seen.kind === 'absent' || base === undefined) return seen.kind === 'absent' && base === undefined;
-  return seen.version.object === base.object && seen.version.state === base.state;
+  const state = String(number);
+  const value = parseJson(text);
+  const { object, madeAt, record, signature } = isJson(value) ? value : {};
+  if (typeof object !== 'string' || typeof madeAt !== 'number' || !isRecord(record))
+    return { kind: 'unreadable', text, version: { object: 'unreadable', state } };
+  const ageMs = Math.max(0, wall - madeAt);
+  return { kind: 'record', record, signature: parseSignature(signature), version: { object, state }, ageMs };
 }
 
 function compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered' {
@@ -196,132 +216,6 @@ function compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordere
   return order === 0 ? 'same' : order < 0 ? 'older' : 'newer';
 }
 
-/** Tells the current version after each change of the folder; a folder that cannot be watched is tried again. */
-function watchFolder(versions: string, clock: Clock, tell: (news: WatchNews) => void): () => void {
-  let watcher: FSWatcher | undefined;
-  let cancelAgain = (): void => undefined;
-  let reading = false;
-  let stale = false;
-  let stopped = false;
-
-  const down = (error: unknown): void => {
-    watcher?.close();
-    watcher = undefined;
-    if (stopped) return;
-    tell({ kind: 'down', forbidden: false, message: message(error) });
-    cancelAgain = clock.after(watchAgainMs, start);
-  };
-  const look = async (): Promise<void> => {
-    stale = true;
-    if (reading) return;
-    reading = true;
-    try {
-      while (stale && !isStopped()) {
-        stale = false;
-        const sighting = await current(versions, clock);
-        if (isStopped()) return;
-        tell({ kind: 'sighted', sighting });
-      }
-    } catch (error) {
-      down(error);
-    } finally {
-      reading = false;
-    }
-  };
-  function isStopped(): boolean {
-    return stopped;
-  }
-  function start(): void {
-    try {
-      makeFolder(versions);
-      watcher = watch(versions, (event, file) => {
-        // The folder itself: it was removed or moved away, and the one that will be made next is another.
-        if (event === 'rename' && file === basename(versions)) down(new Error('the folder was removed'));
-        else void look();
-      });
-      watcher.on('error', down);
-      tell({ kind: 'up' });
-      void look();
-    } catch (error) {
-      down(error);
-    }
-  }
-  start();
-  return () => {
-    stopped = true;
-    cancelAgain();
-    watcher?.close();
-  };
-}
-
-/** Makes `part`, which is the store or lies in it, or throws a sentence with the way out. */
-function makeStore(folder: string, part: string): void {
-  try {
-    makeFolder(part);
-  } catch (error) {
-    const why = `the folder ${folder} cannot be used: ${message(error)}`;
-    throw new Error(`${why}; choose another folder with --local=DIR`, { cause: error });
-  }
-}
-
-/**
- * Makes a folder, and those above it that are missing, for this user alone; throws what is in the way. One by one,
- * since Node's `recursive` never ends below a folder that is there and lets nothing be made (/proc).
- */
-function makeFolder(folder: string): void {
-  if (isFolder(folder)) return;
-  const parent = dirname(folder);
-  if (parent !== folder) makeFolder(parent);
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    // Somebody else made it meanwhile.
-    if (isFolder(folder)) return;
-    throw new Error(obstacle(folder, error), { cause: error });
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-}
-
-function obstacle(folder: string, error: unknown): string {
-  if (hasCode(error, 'ENOENT')) return `${dirname(folder)} lets no folder be made in it`;
-  if (hasCode(error, 'EEXIST')) {
-    const isLink = lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink();
-    return `${folder} is ${isLink === true ? 'a link that leads to no folder' : 'not a folder'}`;
-  }
-  const { errno = 0 } = error as NodeJS.ErrnoException;
-  return `${folder} cannot be made (${getSystemErrorMap().get(errno)?.[1] ?? message(error)})`;
-}
-
-/** A lock that others can write is no lock. */
-async function refuseSharedFolder(folder: string): Promise<void> {
-  const found = await lstat(folder);
-  // Whoever owns the link may point it elsewhere, and then there are two stores.
-  if (found.isSymbolicLink())
-    throw new Error(`the folder ${folder} is a link: name the folder that it leads to with --local=DIR`);
-  const { mode, uid } = found;
-  const mine = uid === process.getuid?.();
-  if (mine && (mode & 0o022) === 0) return;
-  const fault = mine ? 'can be written by other users' : 'belongs to another user';
-  // The sticky bit: it is made for all users, as /tmp is, and a chmod by root would break the machine.
-  const way = mine && (mode & 0o1000) === 0 ? 'run chmod go-w on it, or choose' : 'choose';
-  throw new Error(`the folder ${folder} ${fault}: ${way} another folder with --local=DIR`);
-}
-
 function storageTrouble(doing: string, what: string, error: unknown): Trouble {
-  return { cause: 'storage', message: `cannot ${doing} ${what}: ${message(error)}` };
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return { cause: 'storage', message: `cannot ${doing} ${what}: ${messageOf(error)}` };
 }

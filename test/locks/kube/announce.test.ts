@@ -1,14 +1,14 @@
 // The Event that a lock leaves at its object: every field, the right that it needs, and that it goes its own way.
 import { describe, expect, test } from 'vitest';
 import { bench, ManualClock } from '../../contract/bench.ts';
-import { kinds } from '../../contract/kinds.ts';
+import type { Transport } from '../../../src/kube-api/transport.ts';
+import { type Kind, kinds } from '../../contract/kinds.ts';
 import { MemoryApi, type Resource } from '../../contract/memory-api.ts';
 
 const attempt = { limitMs: 1000 };
 const announcement = {
   message: 'alice became leader',
   wallMs: Date.parse('2026-01-01T00:00:07.900Z'),
-  farewell: false,
 };
 const objects = { leases: 'Lease', endpoints: 'Endpoints', configmaps: 'ConfigMap' } satisfies Record<Resource, string>;
 
@@ -25,7 +25,9 @@ describe.each(kinds)('a lock of the kind $name', (kind) => {
     const lock = kind.open(options, new ManualClock());
     for (const resource of kind.resources) api.put(resource, {});
     await lock.read(attempt);
+    const stop = lock.watch(() => undefined);
     expect(await lock.announce?.(announcement, attempt)).toBeUndefined();
+    stop();
     expect(events.calls).toEqual(kind.resources.map(() => 'POST events'));
     expect(events.bodies).toEqual(
       kind.resources.map((resource) => ({
@@ -53,7 +55,7 @@ describe.each(kinds)('a lock of the kind $name', (kind) => {
     expect(api.calls.filter((call) => call.endsWith('events'))).toEqual([]);
   });
 
-  test('uses its own connection once nothing else is asked of it, and leaves it open', async () => {
+  test('uses its own connection once no elector watches it any more, and leaves it open', async () => {
     const api = new MemoryApi();
     const announceOver = (): never => {
       throw new Error('a connection too many');
@@ -64,9 +66,30 @@ describe.each(kinds)('a lock of the kind $name', (kind) => {
     );
     for (const resource of kind.resources) api.put(resource, {});
     await lock.read(attempt);
-    expect(await lock.announce?.({ ...announcement, farewell: true }, attempt)).toBeUndefined();
+    lock.watch(() => undefined)();
+    expect(await lock.announce?.(announcement, attempt)).toBeUndefined();
     expect(api.calls.filter((call) => call === 'POST events')).toHaveLength(kind.resources.length);
     expect(await lock.read(attempt)).toMatchObject({ kind: 'sighted' });
+  });
+
+  test('goes another way while an elector uses the lock, and the same way once the lock was given back', async () => {
+    const [api, events, clock] = [new MemoryApi(), new MemoryApi(), new ManualClock()];
+    const announceOver = (): Transport => events.transport();
+    const open: Kind['open'] = (options) => kind.open({ ...options, announceOver }, clock);
+    const under = bench({ ...kind, open }, api, clock);
+    const { lock } = under;
+    const posts = ({ calls }: MemoryApi): number => calls.filter((call) => call === 'POST events').length;
+
+    const term = await under.lead();
+    expect(await lock.announce?.(announcement, attempt)).toBeUndefined();
+    expect([posts(api), posts(events)]).toEqual([0, kind.resources.length]);
+
+    term.workEnded();
+    const given = term.resign();
+    await clock.pass(1000);
+    expect(await given).toEqual({ kind: 'released' });
+    expect(await lock.announce?.(announcement, attempt)).toBeUndefined();
+    expect([posts(api), posts(events)]).toEqual([kind.resources.length, kind.resources.length]);
   });
 
   test('says which right is missing', async () => {
