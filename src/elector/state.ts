@@ -153,7 +153,7 @@ export interface State {
   /** Conflicts in a row, since a holder was last seen. */
   readonly lostRaces: number;
   /** Attempts on a free lock are spread over `ms`: what the last lost race took beyond a quick answer. */
-  readonly crowd: { readonly ms: number; readonly until: Instant } | undefined;
+  readonly herd: { readonly ms: number; readonly until: Instant } | undefined;
   readonly watching: boolean;
   /** A write or a rehearsal went through: we are allowed to lead. */
   readonly proven: boolean;

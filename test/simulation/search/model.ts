@@ -394,9 +394,9 @@ export class Model {
  * are finitely many states. What a longer pause would do is looked at all the same: a process may be late at any time.
  */
 function forgetful(answer: Step): Step {
-  const { failures, timeouts, lostRaces, crowd, random, trouble } = answer.state;
-  if (failures === 0 && timeouts === 0 && lostRaces === 0 && !crowd && random === firstDice && !trouble) return answer;
-  const forgotten = { failures: 0, timeouts: 0, lostRaces: 0, crowd: undefined, random: firstDice, trouble: undefined };
+  const { failures, timeouts, lostRaces, herd, random, trouble } = answer.state;
+  if (failures === 0 && timeouts === 0 && lostRaces === 0 && !herd && random === firstDice && !trouble) return answer;
+  const forgotten = { failures: 0, timeouts: 0, lostRaces: 0, herd: undefined, random: firstDice, trouble: undefined };
   return { ...answer, state: { ...answer.state, ...forgotten } };
 }
 
