@@ -139,7 +139,15 @@ async function campaignAndRun(config: Config, clock: Clock, report: Report): Pro
     report,
     lock: fullName,
     identity,
-    patience: { waitMs: config.patience.waitMs, untilCertain: config.patience.try },
+    patience: {
+      wait:
+        config.patience.waitMs === undefined
+          ? { kind: 'forever' }
+          : config.patience.waitMs === 0
+            ? { kind: 'one-look' }
+            : { kind: 'for', ms: config.patience.waitMs },
+      untilCertain: config.patience.try,
+    },
     onLost: config.onLost,
     stopSignal,
     stopGraceMs: config.stopGraceMs,

@@ -36,7 +36,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     term: undefined,
     deposed: false,
     soleFrom: undefined,
-    campaign: { since: now, patience: { waitMs: undefined, untilCertain: false } },
+    campaign: { since: now, patience: { wait: { kind: 'forever' }, untilCertain: false } },
     leaving: { outcome: 'stopped', holdUntil: now, shorten: false, tries: 0, by: undefined },
     observation: undefined,
     age: undefined,
@@ -55,7 +55,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     proven: false,
     rehearsed: false,
     trouble: undefined,
-    told: '',
+    told: { kind: 'nothing' },
     toldWatch: '',
     toldTrouble: undefined,
     toldLong: undefined,
@@ -76,9 +76,9 @@ function expire(turn: Turn): void {
   if (term) {
     if (possiblyPast(turn.now, term.leash.termBy)) lose(turn, 'deadline');
   } else if (want === 'lead') {
-    const { waitMs } = campaign.patience;
-    // One look (0) ends with its answer, not with the clock.
-    if (waitMs && possiblyPast(turn.now, later(campaign.since, waitMs))) leave(turn, 'not-acquired');
+    const { wait } = campaign.patience;
+    // One look ends with its answer, not with the clock.
+    if (wait.kind === 'for' && possiblyPast(turn.now, later(campaign.since, wait.ms))) leave(turn, 'not-acquired');
   }
 }
 
@@ -99,7 +99,7 @@ function apply(turn: Turn, event: CoreEvent): void {
       if (!finish(turn, event.number)) return;
       answered(turn, 'read');
       see(turn, event.sighting, 'read', { askedAt: asked?.sentAt });
-      // Whoever is leaving asks once: what did not show up by then is not waited for.
+      // A candidate that leaves asks once: a write that did not show up by then is not waited for.
       if (turn.s.want === 'leave' && !turn.s.term) set(turn, { pending: [] });
       return afterLook(turn);
     }
@@ -184,7 +184,7 @@ function campaign(turn: Turn, patience: Patience): void {
     pause: now,
     takePause: now,
     failures: 0,
-    told: '',
+    told: { kind: 'nothing' },
   });
   turn.effects.push({ kind: 'watch', on: true });
 }
@@ -268,10 +268,10 @@ function fail(turn: Turn, doing: Doing, trouble: Trouble): void {
   }
 }
 
-/** One look (`--wait 0`) is over when a look came to nothing and nothing can be taken at once. */
+/** One look is over when it came to nothing and nothing can be taken at once. */
 function afterLook(turn: Turn): void {
   const { want, term, campaign, observation, mustRead } = turn.s;
-  if (want !== 'lead' || term || campaign.patience.waitMs !== 0) return;
+  if (want !== 'lead' || term || campaign.patience.wait.kind !== 'one-look') return;
   const open = observation?.waitMs === 0 && !mustRead;
   if (!open) leave(turn, 'not-acquired');
 }

@@ -68,7 +68,7 @@ export interface LeaderElectionConfig {
 }
 
 const defaultLeaseDuration = 15_000;
-const forever: Patience = { waitMs: undefined, untilCertain: false };
+const forever: Patience = { wait: { kind: 'forever' }, untilCertain: false };
 
 export class LeaderElector {
   readonly #elector: Elector;

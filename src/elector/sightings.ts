@@ -95,7 +95,7 @@ function seeStored(turn: Turn, sighting: Present): void {
 
 /**
  * When an invited candidate may begin. A coordinator goes by wall clocks, its own and the last holder's; what we saw
- * of that holder is waited out by ours. Where something may have happened unseen, another holder may have begun just now.
+ * of that holder is waited out by ours. Where something may have happened unseen, another may have begun just now.
  */
 function soleFrom({ s, now }: Turn, { signature, version }: Recorded, follows: Version | undefined): Instant {
   const { observation: before, settings } = s;
@@ -123,7 +123,7 @@ function seeAbsence(turn: Turn): void {
   } else {
     const spreadMs = spread(turn, false);
     const next = observe(observation, { kind: 'absent' }, turn.now, spreadMs, turn.s.settings.rules);
-    set(turn, { observation: next, told: '' });
+    set(turn, { observation: next, told: { kind: 'nothing' } });
     if (term) set(turn, { pause: turn.now });
     if (observation) report(turn, { kind: 'vanished', leading: term !== undefined, waitMs: term ? 0 : next.waitMs });
   }
@@ -226,7 +226,7 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
     occupied: true,
     lostRaces: 0,
     herd: undefined,
-    told: '',
+    told: { kind: 'nothing' },
     pause: later(write.sentAt, timing.retryPeriodMs),
   });
   const handOverMs = write.openSince && shownElapsed(now, write.openSince);

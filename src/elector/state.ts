@@ -28,8 +28,9 @@ export interface Settings {
 
 /** How long a campaign may last. */
 export interface Patience {
-  /** undefined: for ever; 0: one look. */
-  readonly waitMs: number | undefined;
+  /** `one-look`: give up unless the first look shows a lock that can be taken at once. `ms`: milliseconds. */
+  readonly wait:
+    { readonly kind: 'forever' } | { readonly kind: 'one-look' } | { readonly kind: 'for'; readonly ms: number };
   /** Give up as soon as a live holder is certain: its record changed before our eyes. */
   readonly untilCertain: boolean;
 }
@@ -111,6 +112,14 @@ export type Effect =
   | { readonly kind: 'idle'; readonly outcome: Outcome }
   | { readonly kind: 'report'; readonly event: Reported };
 
+/** What people were told last of who has the lock, so that they are told once. */
+export type Told =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'unreadable' }
+  | { readonly kind: 'taking'; readonly from: 'own' | 'absent' }
+  /** `moving`: the leader has our name, and renews its lease before our eyes. */
+  | { readonly kind: 'leader'; readonly identity: string; readonly since: string; readonly moving: boolean };
+
 export interface State {
   readonly settings: Settings;
   readonly random: number;
@@ -169,8 +178,7 @@ export interface State {
     | undefined;
   /** The cause that was met last, and when, told or not. */
   readonly toldTrouble: { readonly cause: Trouble['cause']; readonly at: Instant } | undefined;
-  /** What was told of the observation, so that it is told once. */
-  readonly told: string;
+  readonly told: Told;
   /** Why the watch is down, as it was told. */
   readonly toldWatch: string;
   readonly toldLong: Instant | undefined;

@@ -94,7 +94,7 @@ export function bench(kind: Kind, api: MemoryApi, clock: ManualClock, identity =
         stop.abort();
       },
     };
-    const asked = { waitMs: undefined, untilCertain: false, ...patience };
+    const asked: Patience = { wait: { kind: 'forever' }, untilCertain: false, ...patience };
     void elector.campaign(asked, stop.signal).then((end) => (under.end = end));
     return under;
   };

@@ -36,7 +36,7 @@ describe.each(pairs)('$name', (kind) => {
   }
 
   async function once(candidate = bench(kind, api, clock)): Promise<string | undefined> {
-    const under = candidate.campaign({ waitMs: 0 });
+    const under = candidate.campaign({ wait: { kind: 'one-look' } });
     await clock.pass(1);
     return under.end?.kind;
   }

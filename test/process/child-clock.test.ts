@@ -168,7 +168,7 @@ async function storyWithJump(arena: Arena, seconds: number): Promise<Ending> {
     report: () => undefined,
     lock: 'default/demo',
     identity: 'alice',
-    patience: { waitMs: undefined, untilCertain: false },
+    patience: { wait: { kind: 'forever' }, untilCertain: false },
     onLost: 'exit',
     stopSignal: 'SIGTERM',
     stopGraceMs: 25_000,

@@ -103,7 +103,7 @@ const namesOf = (name: string) => ({
 const names = [namesOf('a'), namesOf('b')] as const;
 
 /** One object each, as `Asked` needs it. */
-const campaign: CoreEvent = { kind: 'campaign', patience: { waitMs: undefined, untilCertain: false } };
+const campaign: CoreEvent = { kind: 'campaign', patience: { wait: { kind: 'forever' }, untilCertain: false } };
 const resign: CoreEvent = { kind: 'resign', holdMs: 0 };
 const tick: CoreEvent = { kind: 'tick' };
 const workEnded: CoreEvent = { kind: 'work-ended' };
