@@ -123,12 +123,12 @@ async function campaignAndRun(config: Config, clock: Clock, report: Report): Pro
       report(event);
       kubeEvents?.hear(event);
     },
-    leaseDuration: timing.leaseDurationMs,
-    renewDeadline: timing.renewDeadlineMs,
-    retryPeriod: timing.retryPeriodMs,
-    lostGrace: timing.lostGraceMs,
-    foreignGrace: config.foreignGraceMs,
-    newLockWait: config.newLockWaitMs,
+    leaseDurationMs: timing.leaseDurationMs,
+    renewDeadlineMs: timing.renewDeadlineMs,
+    retryPeriodMs: timing.retryPeriodMs,
+    lostGraceMs: timing.lostGraceMs,
+    foreignGraceMs: config.foreignGraceMs,
+    newLockWaitMs: config.newLockWaitMs,
   });
   // While the first request is under way.
   void supervisor.prepare();

@@ -216,9 +216,9 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
   }
   // Too late to start a command: taking our own record again makes a fresh term.
   if (possiblyElapsed(now, write.sentAt) + startAllowanceMs >= timing.renewDeadlineMs / 2) return;
-  const { state, object } = sighting.version;
+  const { state: value, object: lockUid } = sighting.version;
   const transitions = write.record.leaseTransitions;
-  const granted = { token: { state, object, transitions }, leash: leashFrom(write.sentAt, timing) };
+  const granted = { token: { value, lockUid, transitions }, leash: leashFrom(write.sentAt, timing) };
   set(turn, {
     term: granted,
     deposed: false,
@@ -230,7 +230,7 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
     pause: later(write.sentAt, timing.retryPeriodMs),
   });
   const handOverMs = write.openSince && shownElapsed(now, write.openSince);
-  report(turn, { kind: 'elected', token: state, transitions, handOverMs });
+  report(turn, { kind: 'elected', token: value, transitions, handOverMs });
   turn.effects.push({ kind: 'granted', grant: granted });
 }
 

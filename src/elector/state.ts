@@ -57,14 +57,20 @@ export interface Request {
   readonly sentAt: Instant;
 }
 
-/** What the child gets to show to servers that can check it. */
+/** The fencing token of a term: for servers that can compare it with the highest one they have seen. */
 export interface Token {
-  /** The resourceVersion of the acquiring write: grows from term to term (comparable by rule since Kubernetes 1.35). */
-  readonly state: string;
-  readonly object: string;
+  /**
+   * The resourceVersion of the acquiring write, or a local lock's number of it: a whole number that grows from term to
+   * term for as long as the lock object lives (comparable by rule since Kubernetes 1.35).
+   */
+  readonly value: string;
+  /** The uid of the lock object. A lock that was deleted and made again has another one. */
+  readonly lockUid: string;
+  /** How often the holder has changed (LeaseSpec.leaseTransitions). */
   readonly transitions: number;
 }
 
+/** A term as the core grants it. */
 export interface Grant {
   readonly token: Token;
   readonly leash: Leash;

@@ -100,7 +100,7 @@ describe('a candidate', () => {
     if (rig.asked) rig.fail('timeout');
     rig.feed({ kind: 'work-ended' });
     rig.campaign().run(1_000);
-    expect(Number(rig.grant?.token.state)).toBeGreaterThan(Number(first?.state));
+    expect(Number(rig.grant?.token.value)).toBeGreaterThan(Number(first?.value));
     expect(rig.grant?.token.transitions).toBe((first?.transitions ?? 0) + 1);
   });
 

@@ -73,11 +73,11 @@ test('its types are there, and fit the example of a user who checks them', async
   const source = `
     import { LeaderElector, openLock, type LeaderTerm, type Lock } from 'leader-run';
     const { lock }: { lock: Lock } = await openLock({ store: { kind: 'local', folder: 'x' }, name: 'y' });
-    const onStartedLeading = async ({ token }: LeaderTerm) => { token.state.trim(); };
+    const onStartedLeading = async ({ token }: LeaderTerm) => { token.value.trim(); };
     const elector = new LeaderElector({ lock, identity: 'me', callbacks: { onStartedLeading } });
     const why: 'ended' | 'stopped' | 'deposed' | 'deadline' | 'taken' | 'recreated' = await elector.run();
     // @ts-expect-error: a duration is a number of milliseconds.
-    new LeaderElector({ lock, identity: why, leaseDuration: '15s' });
+    new LeaderElector({ lock, identity: why, leaseDurationMs: '15s' });
   `;
   const file = path.join(folder, 'user.mts');
   await writeFile(file, source);

@@ -312,11 +312,11 @@ export class Model {
       case 'granted': {
         const { token, leash } = effect.grant;
         if (proc.child) blame(place, 'P2: a second command before the first has ended');
-        if (Number(token.state) <= place.lastToken) blame(place, 'P7: a token that does not grow');
+        if (Number(token.value) <= place.lastToken) blame(place, 'P7: a token that does not grow');
         // What is due already is not started.
         if (this.now(place, index).boot >= leash.termBy.boot) blame(place, 'P2: a term that is over when it begins');
         proc.child = { deadBy: leash.guardBy.boot + late };
-        place.lastToken = Number(token.state);
+        place.lastToken = Number(token.value);
         return this.#judge(place);
       }
       case 'leash':
