@@ -1,6 +1,6 @@
 // Writes the library's type declarations into types/. Decides how they name each other and which are shipped: the
 // sources import `.ts` files, which are not published, so the declarations name the `.js` beside which TypeScript looks
-// for `.d.ts`; and what index.d.ts does not reach is nobody's interface, so it is removed.
+// for `.d.ts`. What the declaration of src/index.ts does not reach is not a part of the interface, and is removed.
 // Invariant: types/ holds nothing that does not come from this run.
 
 import { execFileSync } from 'node:child_process';

@@ -82,8 +82,8 @@ const unitless = ['leaseDuration', 'renewDeadline', 'retryPeriod', 'lostGrace', 
 const forever: Patience = { wait: { kind: 'forever' }, untilCertain: false };
 
 /**
- * One candidate for a lock (client-go's LeaderElector). The work is a promise: the lock is renewed until it settles, and
- * never given back before.
+ * One candidate for a lock (client-go's LeaderElector). The work is a promise: the lock is renewed until it settles,
+ * and never given back before.
  */
 export class LeaderElector {
   readonly #elector: Elector;
@@ -161,8 +161,9 @@ export class LeaderElector {
   }
 
   /**
-   * For callers that run their own story: competes for the lock, and hands out a term. Aborting `stop` ends the campaign.
-   * One campaign or term at a time; another rejects. What keeps it from leading is an outcome, not a rejection.
+   * For callers that run their own story: competes for the lock, and hands out a term. Aborting `stop` ends the
+   * campaign. One campaign or term at a time; another rejects. What keeps it from leading is an outcome, not a
+   * rejection.
    */
   campaign(patience: Patience, stop: AbortSignal): Promise<Elected> {
     return this.#elector.campaign(patience, stop);

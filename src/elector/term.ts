@@ -1,7 +1,7 @@
 // One unbroken holding of the lock: the side of its owner (`Term`: a token to show, a leash to obey, and one end), and
 // the side of the elector (`GrantedTerm`), which alone extends and ends it.
-// Decides nothing: the core decides, the driver passes that on, and the owner says when the work that ran under the term
-// has ended. Knows no lock and no clock but the one it is given. etcd's concurrency.Session is the model (Done, Orphan).
+// Decides nothing: the core decides, the driver passes that on, and the owner says when the work has ended that ran
+// under the term. Knows no lock, and no clock but the one that it is given.
 // Invariant: once lost it stays lost, and its leash moves no more.
 
 import { type Now, untilPossibly } from '../clock.ts';
@@ -16,11 +16,11 @@ export interface Term {
   readonly leash: Leash;
   /** Resolves when the term is over against our will: whatever runs under it must end by the last leash. */
   readonly lost: Promise<LossReason>;
-  /** Resolves when the API server wants another to lead: the work should end in its own time, and the term be resigned. */
+  /** Resolves when the API server wants another to lead: the work should end in its time, and the term be resigned. */
   readonly deposed: Promise<void>;
   /**
-   * Milliseconds until the term is lost (`leash.termBy`) unless a renewal comes first, by the clock that ran further, as
-   * a holder must count; 0 once it may be over. Throws when boot time cannot be read.
+   * Milliseconds until the term is lost (`leash.termBy`) unless a renewal comes first, by the clock that ran further,
+   * as a holder must count; 0 once it may be over. Throws when boot time cannot be read.
    */
   msLeft(): number;
   /**
@@ -49,13 +49,15 @@ export interface Granter {
   resign(holdMs: number): Promise<Outcome>;
 }
 
-/** A term and what its elector may do to it. */
+/** A term, and what its elector may do to it. */
 export interface GrantedTerm {
   readonly term: Term;
-  extend(leash: Leash): void;
+  /** A renewal was acknowledged. Changes nothing once the term is lost. */
+  readonly extend: (leash: Leash) => void;
   /** A coordinator wants it given back. */
-  recall(): void;
-  end(reason: LossReason): void;
+  readonly recall: () => void;
+  /** The term is lost; a second time, if another holder is seen while the work is still ending. */
+  readonly end: (reason: LossReason) => void;
 }
 
 export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {

@@ -65,8 +65,10 @@ describe('the library', () => {
       onNewLeader: (leader) => story.push(`leader: ${leader}`),
     });
     const over = alice.run();
-    const { token, signal } = await work.begun;
+    const { token, signal, msLeft } = await work.begun;
     expect([token.value, token.transitions, signal.aborted]).toEqual(['1', 0, false]);
+    expect(msLeft()).toBeGreaterThan(0);
+    expect(msLeft()).toBeLessThanOrEqual(10_000);
     expect([alice.isLeader(), alice.getLeader()]).toEqual([true, 'alice']);
     work.end();
     expect(await over).toBe('ended');
@@ -167,6 +169,16 @@ describe('a configuration', () => {
     const config = { lock, identity: 'alice', ...good, ...change } as LeaderElectionConfig;
     expect(() => new LeaderElector(config)).toThrow(fault);
   });
+
+  test.for(['leaseDuration', 'renewDeadline', 'retryPeriod', 'lostGrace', 'foreignGrace', 'newLockWait'])(
+    'with %s, which says no unit, is refused',
+    async (name) => {
+      const { lock } = await openLock({ store: { kind: 'local', folder }, name: 'hello' });
+      const config = { lock, identity: 'alice', [name]: 15_000 };
+      expect(() => new LeaderElector(config)).toThrow(`${name} is called ${name}Ms here, and is in milliseconds`);
+      lock.close();
+    },
+  );
 
   test('with several faults is told all of them', () => {
     expect(() => new LeaderElector({ identity: '', retryPeriodMs: -1 } as LeaderElectionConfig)).toThrow(

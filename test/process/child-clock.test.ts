@@ -147,7 +147,11 @@ describe.concurrent('a command whose clock jumps', () => {
 /** The whole story but for the elector, which notices a jump of the clock half a second after the command's end. */
 async function storyWithJump(arena: Arena, seconds: number): Promise<Ending> {
   const { clock, supervisor, leash } = await prepare(arena);
-  const granter = { now: () => clock.now(), workEnded: () => undefined, resign: () => Promise.resolve({ kind: 'released' as const }) };
+  const granter = {
+    now: () => clock.now(),
+    workEnded: () => undefined,
+    resign: () => Promise.resolve({ kind: 'released' as const }),
+  };
   const granted = grantTerm({ token: { value: '1', lockUid: 'o', transitions: 0 }, leash: leash() }, granter);
   const notice = (): void => {
     clock.after(500, () => {
