@@ -4,12 +4,11 @@
 
 export { LeaderElector } from './elector/leader-elector.ts';
 export type { LeaderCallbacks, LeaderElectionConfig, LeaderTerm, RunEnd } from './elector/leader-elector.ts';
-export type { Elected } from './elector/driver.ts';
 export type { Outcome, Patience, Token } from './elector/state.ts';
-export type { Term } from './elector/term.ts';
+export type { Elected, Term } from './elector/term.ts';
 export type { Leash } from './elector/timing.ts';
 export { openLock } from './locks/open.ts';
-export type { OpenLock, OpenOptions, Store } from './locks/open.ts';
+export type { LockKind, OpenLock, OpenOptions, Standing, Store } from './locks/store.ts';
 export type {
   Announcement,
   Attempt,
@@ -23,5 +22,5 @@ export type {
   WriteRequest,
 } from './locks/lock.ts';
 export type { ElectionRecord, Signature } from './locks/record.ts';
-export type { Event, LossReason, Report } from './observe/events.ts';
+export type { Event, LossReason, Report, TakenFrom } from './observe/events.ts';
 export type { Clock, Instant, Now } from './clock.ts';

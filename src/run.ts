@@ -70,7 +70,7 @@ export async function run(story: Story): Promise<Ending> {
 /** One command under one term, from its start to the end of the last of its processes. */
 async function serve(story: Story, term: Term): Promise<{ why: Why; end: Finish }> {
   const { supervisor, desk, lock, identity } = story;
-  const { state: token, transitions, object: lockUid } = term.token;
+  const { value: token, transitions, lockUid } = term.token;
   const environment = termEnvironment({ lock, identity, token, transitions, lockUid });
   let isLost = false;
   term.onLost(() => (isLost = true));

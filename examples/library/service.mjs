@@ -13,12 +13,12 @@ const { lock } = await openLock({ store, namespace, name });
 const elector = new LeaderElector({
   lock,
   identity: `${os.hostname()}_${process.pid}`,
-  leaseDuration: 15_000,
+  leaseDurationMs: 15_000,
   callbacks: {
     onStartedLeading: async ({ token, signal }) => {
-      console.log(`leading with token ${token.state}`);
+      console.log(`leading with token ${token.value}`);
       while (!signal.aborted) {
-        // One piece of work, short against the lost grace; hand token.state to whatever it writes to.
+        // One piece of work, short against the lost grace; hand token.value to whatever it writes to.
         await pause(100, undefined, { signal }).catch(() => undefined);
       }
     },

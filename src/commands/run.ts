@@ -17,7 +17,7 @@ import { openLock } from '../locks/open.ts';
 import { eventsOn } from '../observe/announcer.ts';
 import type { Report } from '../observe/events.ts';
 import { openLog } from '../observe/logger.ts';
-import { run as tell, type Story } from '../run.ts';
+import { run as tell } from '../run.ts';
 import type { Command, Context } from './command.ts';
 import { help, version } from './print.ts';
 
@@ -119,12 +119,9 @@ async function open(config: Config, { env, version }: Context, clock: Clock, rep
       report(event);
       kubeEvents?.hear(event);
     },
-    leaseDuration: leaseDurationMs,
-    renewDeadline: timing.renewDeadlineMs,
-    retryPeriod: timing.retryPeriodMs,
-    lostGrace: timing.lostGraceMs,
-    foreignGrace: config.foreignGraceMs,
-    newLockWait: config.newLockWaitMs,
+    ...timing,
+    foreignGraceMs: config.foreignGraceMs,
+    newLockWaitMs: config.newLockWaitMs,
   });
   return { lock: fullName, elector, supervisor, kubeEvents };
 }
@@ -142,7 +139,7 @@ async function play(stage: Stage, config: Config, { desk }: Context, report: Rep
     report,
     lock,
     identity,
-    patience: patienceOf(config),
+    patience: config.patience,
     onLost,
     stopSignal,
     stopGraceMs,
@@ -155,19 +152,7 @@ async function play(stage: Stage, config: Config, { desk }: Context, report: Rep
   return ending;
 }
 
-/** The elector's form of it. Goes, with this function, once the elector takes the union itself. */
-function patienceOf({ patience: { wait, untilCertain } }: Config): Story['patience'] {
-  switch (wait.kind) {
-    case 'forever':
-      return { waitMs: undefined, untilCertain };
-    case 'one-look':
-      return { waitMs: 0, untilCertain };
-    case 'for':
-      return { waitMs: wait.ms, untilCertain };
-  }
-}
-
-/** The last Events go over the lock's connection, so that they come first. */
+/** The last Events come first: where nothing watches the lock any more, they go over its own connection. */
 async function close({ kubeEvents, elector, supervisor }: Stage): Promise<void> {
   await kubeEvents?.flush();
   elector.close();

@@ -1,5 +1,5 @@
 // The elector: carries out what the core decides. Decides nothing itself; it keeps the time, calls the lock and hands
-// terms to whoever campaigns (leader-elector.ts). Knows no command and no storage.
+// terms to those who campaign (leader-elector.ts). Knows no command and no storage.
 // Invariants: events reach the core one at a time, each with the instant at which it happened; every request gets
 // exactly one answer, if need be the one that its time was over.
 
@@ -9,7 +9,7 @@ import type { Report } from '../observe/events.ts';
 import { initialState, step } from './core.ts';
 import { holderOf } from './observation.ts';
 import type { CoreEvent, Effect, Outcome, Patience, Settings, State } from './state.ts';
-import { Term } from './term.ts';
+import { type Elected, type GrantedTerm, grantTerm } from './term.ts';
 
 /**
  * A lock that forgot its own limit is given up on this much later, so that nothing can make the elector wait for ever.
@@ -25,9 +25,6 @@ export interface ElectorOptions {
   readonly seed: number;
 }
 
-/** How a campaign ends: with a term, or with the reason why there is none. */
-export type Elected = { readonly kind: 'elected'; readonly term: Term } | Outcome;
-
 export class Elector {
   readonly #lock: Lock;
   readonly #clock: Clock;
@@ -35,10 +32,10 @@ export class Elector {
   readonly #queue: { event: CoreEvent; now: Now }[] = [];
   #draining = false;
   #state: State;
-  #term: Term | undefined;
+  #granted: GrantedTerm | undefined;
   #cancelWake: () => void = () => undefined;
   #stopWatch: (() => void) | undefined;
-  /** Whoever waits for the campaign, or for the lock to be given back. */
+  /** Ends the waiting for a campaign, or for the lock to be given back. */
   #waiting: ((end: Elected) => void) | undefined;
 
   constructor({ lock, clock, report, settings, seed }: ElectorOptions) {
@@ -125,19 +122,20 @@ export class Elector {
       case 'rehearse':
         return void this.#write(effect.kind, effect.request, effect.limitMs);
       case 'granted':
-        this.#term = new Term(effect.grant, {
+        this.#granted = grantTerm(effect.grant, {
+          now: () => this.#clock.now(),
           workEnded: () => {
             this.#feed({ kind: 'work-ended' });
           },
           resign: (holdMs) => this.#resign(holdMs),
         });
-        return this.#settle({ kind: 'elected', term: this.#term });
+        return this.#settle({ kind: 'elected', term: this.#granted.term });
       case 'leash':
-        return this.#term?.extended(effect.leash);
+        return this.#granted?.extend(effect.leash);
       case 'lost':
-        return this.#term?.ended(effect.reason);
+        return this.#granted?.end(effect.reason);
       case 'deposed':
-        return this.#term?.recalled();
+        return this.#granted?.recall();
       case 'idle':
         return this.#settle(effect.outcome);
       default:

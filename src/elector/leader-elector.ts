@@ -8,10 +8,10 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Lock } from '../locks/lock.ts';
 import type { LossReason, Report } from '../observe/events.ts';
-import { type Elected, Elector } from './driver.ts';
+import { Elector } from './driver.ts';
 import type { Patience, Token } from './state.ts';
-import type { Term } from './term.ts';
-import { completeTiming, type Leash, type Timing, type TimingFault, timingFaults } from './timing.ts';
+import type { Elected, Term } from './term.ts';
+import { completeTiming, type GivenTiming, type Leash, timingFaults } from './timing.ts';
 
 /** What the work is given when it may begin. */
 export interface LeaderTerm {
@@ -24,11 +24,17 @@ export interface LeaderTerm {
   readonly signal: AbortSignal;
   /** The instants that bind now, on this process's clocks; each renewal moves them. */
   readonly leash: () => Leash;
+  /**
+   * Milliseconds until the term is lost unless a renewal comes first (`leash().termBy`), by the clock that ran further;
+   * 0 once it may be over. Throws when boot time cannot be read.
+   */
+  readonly msLeft: () => number;
 }
 
-/** How a term of `run` ended. */
+/** How `run` ended: see `onStoppedLeading`; 'stopped' also for a campaign that was stopped before it led. */
 export type RunEnd = 'ended' | 'stopped' | 'deposed' | LossReason;
 
+/** client-go's LeaderCallbacks; called one at a time, in order. */
 export interface LeaderCallbacks {
   /** The work. While its promise is pending the lock is renewed and never given back; a rejection ends `run`. */
   readonly onStartedLeading: (term: LeaderTerm) => Promise<void>;
@@ -37,11 +43,14 @@ export interface LeaderCallbacks {
    * lead (coordinated locks), or why the term was lost. Only if it had begun.
    */
   readonly onStoppedLeading?: (why: RunEnd) => void;
-  /** Somebody leads who did not lead before, perhaps ourselves. Not called for a lock that is free. */
+  /** Another candidate leads than before, perhaps this one. Not called for a lock that is free. */
   readonly onNewLeader?: (identity: string) => void;
 }
 
-/** All durations in milliseconds. */
+/**
+ * What a LeaderElector is made from: client-go's LeaderElectionConfig, with the unit in the name of each duration, and
+ * what leader-run adds.
+ */
 export interface LeaderElectionConfig {
   readonly lock: Lock;
   /** Name of this candidate; must not be empty. Safety does not rest on its being unique, readable logs do. */
@@ -49,27 +58,33 @@ export interface LeaderElectionConfig {
   /**
    * How long others wait after the last renewal they saw; whole seconds. Default 15 s (LeaseSpec.leaseDurationSeconds).
    */
-  readonly leaseDuration?: number;
+  readonly leaseDurationMs?: number;
   /** The term is lost this long after the last successful renewal was sent. Default 2/3 of the lease duration. */
-  readonly renewDeadline?: number;
+  readonly renewDeadlineMs?: number;
   /** Pause between renewals. Default 2/15 of the lease duration. */
-  readonly retryPeriod?: number;
+  readonly retryPeriodMs?: number;
   /** For the work to end in after a loss. Default: what the other durations leave. */
-  readonly lostGrace?: number;
+  readonly lostGraceMs?: number;
   readonly callbacks?: LeaderCallbacks;
   /** Extra wait for a holder that is not leader-run. Default 7/15 of its record's duration. */
-  readonly foreignGrace?: number | undefined;
+  readonly foreignGraceMs?: number | undefined;
   /** Start no work under a lock object younger than this by the server's clock. Default 0. */
-  readonly newLockWait?: number;
-  /** Told of everything that happens. Default: nobody. */
+  readonly newLockWaitMs?: number;
+  /** Called with everything that happens, as the command line logs it. Default: nothing is called. */
   readonly report?: Report;
   /** For tests. */
   readonly clock?: Clock;
 }
 
-const defaultLeaseDuration = 15_000;
-const forever: Patience = { waitMs: undefined, untilCertain: false };
+const defaultLeaseDurationMs = 15_000;
+/** client-go's names, and ours after their pattern: without a unit 15 would be 15 ms, and ignored it would be 15 s. */
+const unitless = ['leaseDuration', 'renewDeadline', 'retryPeriod', 'lostGrace', 'foreignGrace', 'newLockWait'];
+const forever: Patience = { wait: { kind: 'forever' }, untilCertain: false };
 
+/**
+ * One candidate for a lock (client-go's LeaderElector). The work is a promise: the lock is renewed until it settles,
+ * and never given back before.
+ */
 export class LeaderElector {
   readonly #elector: Elector;
   readonly #callbacks: LeaderCallbacks | undefined;
@@ -97,8 +112,8 @@ export class LeaderElector {
         identity,
         run,
         timing,
-        rules: { leaseDurationMs: timing.leaseDurationMs, foreignGraceMs: config.foreignGrace },
-        newLockWaitMs: config.newLockWait ?? 0,
+        rules: { leaseDurationMs: timing.leaseDurationMs, foreignGraceMs: config.foreignGraceMs },
+        newLockWaitMs: config.newLockWaitMs ?? 0,
       },
     });
   }
@@ -130,7 +145,7 @@ export class LeaderElector {
       mustEnd('deposed');
     });
     try {
-      await onStartedLeading({ token: term.token, signal, leash: () => term.leash });
+      await onStartedLeading({ token: term.token, signal, leash: () => term.leash, msLeft: () => term.msLeft() });
     } finally {
       this.#leading = false;
       await giveBack(term);
@@ -145,7 +160,11 @@ export class LeaderElector {
     this.#elector.stop();
   }
 
-  /** For those who run their own story: competes for the lock, and hands out a term. One at a time. */
+  /**
+   * For callers that run their own story: competes for the lock, and hands out a term. Aborting `stop` ends the
+   * campaign. One campaign or term at a time; another rejects. What keeps it from leading is an outcome, not a
+   * rejection.
+   */
   campaign(patience: Patience, stop: AbortSignal): Promise<Elected> {
     return this.#elector.campaign(patience, stop);
   }
@@ -185,30 +204,11 @@ function configFaults(config: LeaderElectionConfig): string[] {
   if (typeof identity !== 'string' || identity === '') faults.push('identity must not be empty');
   if (callbacks && typeof callbacks.onStartedLeading !== 'function')
     faults.push('callbacks.onStartedLeading must be a function');
-  return [...faults, ...timingFaults(givenTiming(config)).map(inOurNames)];
+  for (const name of unitless)
+    if (name in config) faults.push(`${name} is called ${name}Ms here, and is in milliseconds`);
+  return [...faults, ...timingFaults(givenTiming(config)).map(({ setting, message }) => `${setting}: ${message}`)];
 }
 
-const names: Readonly<Record<keyof Timing, keyof LeaderElectionConfig>> = {
-  leaseDurationMs: 'leaseDuration',
-  renewDeadlineMs: 'renewDeadline',
-  retryPeriodMs: 'retryPeriod',
-  lostGraceMs: 'lostGrace',
-};
-
-function inOurNames({ setting, message }: TimingFault): string {
-  return `${names[setting]}: ${message}`;
-}
-
-function givenTiming({
-  leaseDuration,
-  renewDeadline,
-  retryPeriod,
-  lostGrace,
-}: LeaderElectionConfig): Parameters<typeof timingFaults>[0] {
-  return {
-    leaseDurationMs: leaseDuration ?? defaultLeaseDuration,
-    ...(renewDeadline !== undefined && { renewDeadlineMs: renewDeadline }),
-    ...(retryPeriod !== undefined && { retryPeriodMs: retryPeriod }),
-    ...(lostGrace !== undefined && { lostGraceMs: lostGrace }),
-  };
+function givenTiming(config: LeaderElectionConfig): GivenTiming {
+  return { ...config, leaseDurationMs: config.leaseDurationMs ?? defaultLeaseDurationMs };
 }

@@ -151,9 +151,9 @@ function writable({ settings: { timeGrainMs = 1 } }: State, { wall }: Now): numb
 }
 
 function patienceLeft({ campaign, want }: State, now: Now): number | undefined {
-  const { waitMs } = campaign.patience;
-  if (want !== 'lead' || waitMs === undefined || waitMs === 0) return undefined;
-  return untilPossibly(now, later(campaign.since, waitMs));
+  const { wait: patience } = campaign.patience;
+  if (want !== 'lead' || patience.kind !== 'for') return undefined;
+  return untilPossibly(now, later(campaign.since, patience.ms));
 }
 
 function wait(...ms: (number | undefined)[]): Plan {

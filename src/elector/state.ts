@@ -28,8 +28,9 @@ export interface Settings {
 
 /** How long a campaign may last. */
 export interface Patience {
-  /** undefined: for ever; 0: one look. */
-  readonly waitMs: number | undefined;
+  /** `one-look`: give up unless the first look shows a lock that can be taken at once. `ms`: milliseconds. */
+  readonly wait:
+    { readonly kind: 'forever' } | { readonly kind: 'one-look' } | { readonly kind: 'for'; readonly ms: number };
   /** Give up as soon as a live holder is certain: its record changed before our eyes. */
   readonly untilCertain: boolean;
 }
@@ -56,14 +57,20 @@ export interface Request {
   readonly sentAt: Instant;
 }
 
-/** What the child gets to show to servers that can check it. */
+/** The fencing token of a term: for servers that can compare it with the highest one they have seen. */
 export interface Token {
-  /** The resourceVersion of the acquiring write: grows from term to term (comparable by rule since Kubernetes 1.35). */
-  readonly state: string;
-  readonly object: string;
+  /**
+   * The resourceVersion of the acquiring write, or a local lock's number of it: a whole number that grows from term to
+   * term for as long as the lock object lives (comparable by rule since Kubernetes 1.35).
+   */
+  readonly value: string;
+  /** The uid of the lock object. A lock that was deleted and made again has another one. */
+  readonly lockUid: string;
+  /** How often the holder has changed (LeaseSpec.leaseTransitions). */
   readonly transitions: number;
 }
 
+/** A term as the core grants it. */
 export interface Grant {
   readonly token: Token;
   readonly leash: Leash;
@@ -111,6 +118,14 @@ export type Effect =
   | { readonly kind: 'idle'; readonly outcome: Outcome }
   | { readonly kind: 'report'; readonly event: Reported };
 
+/** What people were told last of who has the lock, so that they are told once. */
+export type Told =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'unreadable' }
+  | { readonly kind: 'taking'; readonly from: 'own' | 'absent' }
+  /** `moving`: the leader has our name, and renews its lease before our eyes. */
+  | { readonly kind: 'leader'; readonly identity: string; readonly since: string; readonly moving: boolean };
+
 export interface State {
   readonly settings: Settings;
   readonly random: number;
@@ -153,7 +168,7 @@ export interface State {
   /** Conflicts in a row, since a holder was last seen. */
   readonly lostRaces: number;
   /** Attempts on a free lock are spread over `ms`: what the last lost race took beyond a quick answer. */
-  readonly crowd: { readonly ms: number; readonly until: Instant } | undefined;
+  readonly herd: { readonly ms: number; readonly until: Instant } | undefined;
   readonly watching: boolean;
   /** A write or a rehearsal went through: we are allowed to lead. */
   readonly proven: boolean;
@@ -169,8 +184,7 @@ export interface State {
     | undefined;
   /** The cause that was met last, and when, told or not. */
   readonly toldTrouble: { readonly cause: Trouble['cause']; readonly at: Instant } | undefined;
-  /** What was told of the observation, so that it is told once. */
-  readonly told: string;
+  readonly told: Told;
   /** Why the watch is down, as it was told. */
   readonly toldWatch: string;
   readonly toldLong: Instant | undefined;

@@ -1,90 +1,115 @@
-// One unbroken holding of the lock, as its owner sees it: a token to show, a leash to obey, and one end.
-// Decides nothing: the core grants, extends and ends it, the elector passes that on, and the owner says when the work
-// that ran under it has ended. Knows no lock and no time. etcd's concurrency.Session is the model (Done, Orphan).
+// One unbroken holding of the lock: the side of its owner (`Term`: a token to show, a leash to obey, and one end), and
+// the side of the elector (`GrantedTerm`), which alone extends and ends it.
+// Decides nothing: the core decides, the driver passes that on, and the owner says when the work has ended that ran
+// under the term. Knows no lock, and no clock but the one that it is given.
 // Invariant: once lost it stays lost, and its leash moves no more.
 
+import { type Now, untilPossibly } from '../clock.ts';
 import type { LossReason } from '../observe/events.ts';
 import type { Grant, Outcome, Token } from './state.ts';
 import type { Leash } from './timing.ts';
 
+/** One unbroken holding of the lock, as `LeaderElector.campaign` hands it out (after etcd's concurrency.Session). */
+export interface Term {
+  readonly token: Token;
+  /** The instants that bind now; each acknowledged renewal moves them, until the term is lost. */
+  readonly leash: Leash;
+  /** Resolves when the term is over against our will: whatever runs under it must end by the last leash. */
+  readonly lost: Promise<LossReason>;
+  /** Resolves when the API server wants another to lead: the work should end in its time, and the term be resigned. */
+  readonly deposed: Promise<void>;
+  /**
+   * Milliseconds until the term is lost (`leash.termBy`) unless a renewal comes first, by the clock that ran further,
+   * as a holder must count; 0 once it may be over. Throws when boot time cannot be read.
+   */
+  msLeft(): number;
+  /**
+   * One listener: the supervisor of the work. Called once for the loss, and once more if another holder is seen while
+   * the work is still ending: there is no grace left then.
+   */
+  onLost(listener: (reason: LossReason) => void): void;
+  /** One listener: the supervisor of the work. Called with each leash that is longer than the one before. */
+  onLeash(listener: (leash: Leash) => void): void;
+  /** Nothing runs under the term any more, and nothing will. Without this the lock is never given back. */
+  workEnded(): void;
+  /**
+   * Gives the lock back, after `holdMs` milliseconds at the earliest. The work must have ended, or end soon: this waits
+   * for it. Resolves also when the lock cannot be given back, with an outcome that says so.
+   */
+  resign(holdMs?: number): Promise<Outcome>;
+}
+
+/** How a campaign ends: with a term, or with the reason why there is none. */
+export type Elected = { readonly kind: 'elected'; readonly term: Term } | Outcome;
+
 /** What a term needs of the elector that granted it. */
 export interface Granter {
+  now(): Now;
   workEnded(): void;
   resign(holdMs: number): Promise<Outcome>;
 }
 
-export class Term {
-  readonly token: Token;
-  /** Resolves when the term is over against our will: whatever runs under it must end by the last leash. */
-  readonly lost: Promise<LossReason>;
-  /** Resolves when it is asked for: the work should end in its own time, and the term be resigned. */
-  readonly deposed: Promise<void>;
+/** A term, and what its elector may do to it. */
+export interface GrantedTerm {
+  readonly term: Term;
+  /** A renewal was acknowledged. Changes nothing once the term is lost. */
+  readonly extend: (leash: Leash) => void;
+  /** A coordinator wants it given back. */
+  readonly recall: () => void;
+  /** The term is lost; a second time, if another holder is seen while the work is still ending. */
+  readonly end: (reason: LossReason) => void;
+}
 
-  readonly #granter: Granter;
-  #leash: Leash;
-  #onLeash: ((leash: Leash) => void) | undefined;
-  #tellLost!: (reason: LossReason) => void;
-  #tellDeposed!: () => void;
-  #onLost: ((reason: LossReason) => void) | undefined;
-  #reason: LossReason | undefined;
+export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
+  let { leash } = grant;
+  let reason: LossReason | undefined;
+  let tellLeash: ((leash: Leash) => void) | undefined;
+  let tellLost: ((reason: LossReason) => void) | undefined;
+  const lost = deferred<LossReason>();
+  const deposed = deferred<undefined>();
+  const term: Term = {
+    token: grant.token,
+    get leash() {
+      return leash;
+    },
+    lost: lost.promise,
+    deposed: deposed.promise,
+    msLeft: () => (reason === undefined ? untilPossibly(granter.now(), leash.termBy) : 0),
+    onLost: (listener) => {
+      tellLost = listener;
+      if (reason !== undefined) listener(reason);
+    },
+    onLeash: (listener) => {
+      tellLeash = listener;
+    },
+    workEnded: () => {
+      granter.workEnded();
+    },
+    resign: (holdMs = 0) => granter.resign(holdMs),
+  };
+  return {
+    term,
+    extend: (longer) => {
+      if (reason !== undefined) return;
+      leash = longer;
+      tellLeash?.(longer);
+    },
+    recall: () => {
+      deposed.resolve(undefined);
+    },
+    end: (why) => {
+      reason = why;
+      lost.resolve(why);
+      tellLost?.(why);
+    },
+  };
+}
 
-  constructor({ token, leash }: Grant, granter: Granter) {
-    this.token = token;
-    this.#leash = leash;
-    this.#granter = granter;
-    this.lost = new Promise((resolve) => {
-      this.#tellLost = resolve;
-    });
-    this.deposed = new Promise((resolve) => {
-      this.#tellDeposed = resolve;
-    });
-  }
-
-  /** The instants that bind now; each acknowledged renewal moves them. */
-  get leash(): Leash {
-    return this.#leash;
-  }
-
-  /**
-   * One listener: the supervisor of the work. Told once of the loss, and once more if another holder is seen while the
-   * work is still ending: there is no grace left then.
-   */
-  onLost(listener: (reason: LossReason) => void): void {
-    this.#onLost = listener;
-    if (this.#reason) listener(this.#reason);
-  }
-
-  /** One listener: the supervisor of the work. */
-  onLeash(listener: (leash: Leash) => void): void {
-    this.#onLeash = listener;
-  }
-
-  /** Nothing runs under the term any more, and nothing will. Without this the lock is never given back. */
-  workEnded(): void {
-    this.#granter.workEnded();
-  }
-
-  /** Gives the lock back, after `holdMs` at the earliest. The work must have ended, or end soon: this waits for it. */
-  resign(holdMs = 0): Promise<Outcome> {
-    return this.#granter.resign(holdMs);
-  }
-
-  /** For the elector. */
-  extended(leash: Leash): void {
-    if (this.#reason) return;
-    this.#leash = leash;
-    this.#onLeash?.(leash);
-  }
-
-  /** For the elector. */
-  recalled(): void {
-    this.#tellDeposed();
-  }
-
-  /** For the elector. */
-  ended(reason: LossReason): void {
-    this.#reason = reason;
-    this.#tellLost(reason);
-    this.#onLost?.(reason);
-  }
+/** Promise.withResolvers, which Node 20 has not. */
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }

@@ -17,7 +17,7 @@ export interface Timing {
   readonly lostGraceMs: number;
 }
 
-/** When a holder must do what unless a later write is acknowledged. */
+/** When a holder must do what unless a later write is acknowledged: instants on the clocks of this process. */
 export interface Leash {
   /** The term is lost: SIGTERM. */
   readonly termBy: Instant;
@@ -53,8 +53,10 @@ export function leashFrom(sentAt: Instant, { leaseDurationMs, renewDeadlineMs }:
   };
 }
 
-/** What somebody has set; the rest follows from it. */
-export type GivenTiming = Pick<Timing, 'leaseDurationMs'> & Partial<Timing>;
+/** What was set; the rest follows from it. */
+export type GivenTiming = Pick<Timing, 'leaseDurationMs'> & {
+  readonly [Name in keyof Timing]?: Timing[Name] | undefined;
+};
 
 /** Fills unset durations from the lease duration: 2/3, 2/15 (so 15 s gives 10 s and 2 s), and all the grace left. */
 export function completeTiming(given: GivenTiming): Timing {

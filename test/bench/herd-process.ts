@@ -59,7 +59,7 @@ async function join(index: number): Promise<void> {
 }
 
 async function campaign(elector: Elector): Promise<void> {
-  const elected = await elector.campaign({ waitMs: undefined, untilCertain: false }, new AbortController().signal);
+  const elected = await elector.campaign({ wait: { kind: 'forever' }, untilCertain: false }, new AbortController().signal);
   if (elected.kind !== 'elected') throw new Error(`${herd}: ${elected.kind}`);
   tell('elected');
   holding = { elector, term: elected.term };

@@ -2,8 +2,9 @@
 // what is due, in order, and lets every promise settle before time goes on.
 // Invariant: no real time passes but that of microtasks.
 import type { Clock, Now } from '../../src/clock.ts';
-import { Elector, type Elected } from '../../src/elector/driver.ts';
+import { Elector } from '../../src/elector/driver.ts';
 import type { Patience } from '../../src/elector/state.ts';
+import type { Elected } from '../../src/elector/term.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
 import type { Lock } from '../../src/locks/lock.ts';
 import type { Event } from '../../src/observe/events.ts';
@@ -94,7 +95,7 @@ export function bench(kind: Kind, api: MemoryApi, clock: ManualClock, identity =
         stop.abort();
       },
     };
-    const asked = { waitMs: undefined, untilCertain: false, ...patience };
+    const asked: Patience = { wait: { kind: 'forever' }, untilCertain: false, ...patience };
     void elector.campaign(asked, stop.signal).then((end) => (under.end = end));
     return under;
   };

@@ -30,7 +30,7 @@ describe.each(kinds)('an elector on $name', (kind) => {
 
   /** One look, as client-go's tryAcquireOrRenew. */
   async function lookOnce(candidate = bench(kind, api, clock)): Promise<string | undefined> {
-    const under = candidate.campaign({ waitMs: 0 });
+    const under = candidate.campaign({ wait: { kind: 'one-look' } });
     await clock.pass(1);
     return under.end?.kind;
   }

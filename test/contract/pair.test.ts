@@ -36,7 +36,7 @@ describe.each(pairs)('$name', (kind) => {
   }
 
   async function once(candidate = bench(kind, api, clock)): Promise<string | undefined> {
-    const under = candidate.campaign({ waitMs: 0 });
+    const under = candidate.campaign({ wait: { kind: 'one-look' } });
     await clock.pass(1);
     return under.end?.kind;
   }
@@ -121,7 +121,7 @@ describe.each(pairs)('$name', (kind) => {
     const alice = bench(kind, api, clock);
     const term = await alice.lead();
     const { resourceVersion, uid } = api.get(old)?.metadata ?? {};
-    expect(term.token).toEqual({ state: resourceVersion, object: uid, transitions: 0 });
+    expect(term.token).toEqual({ value: resourceVersion, lockUid: uid, transitions: 0 });
     await clock.pass(2000);
     const text = api.get(old)?.metadata.annotations?.[leaderAnnotation] ?? '';
     const { renewTime } = JSON.parse(text) as { renewTime: string };

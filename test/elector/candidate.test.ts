@@ -69,6 +69,15 @@ describe('a candidate', () => {
     expect(rig.run(200).grant).toBeDefined();
   });
 
+  test('tells of a leader once, also when its record has lost the time since when it leads', () => {
+    const lock = new MemoryLock();
+    lock.put(held('bob'));
+    const rig = new Rig(lock).campaign().answer();
+    lock.put(held('bob', { acquireTime: '' }));
+    rig.watch().run(40_000);
+    expect(rig.reports.filter(({ kind }) => kind === 'standing-by')).toHaveLength(2);
+  });
+
   test('row 18: waits a whole duration for a record whose times are long past', () => {
     const lock = new MemoryLock();
     lock.put(held('bob', { renewTime: '2020-01-01T00:00:00.000000Z' }), bob(1));
@@ -91,7 +100,7 @@ describe('a candidate', () => {
     if (rig.asked) rig.fail('timeout');
     rig.feed({ kind: 'work-ended' });
     rig.campaign().run(1_000);
-    expect(Number(rig.grant?.token.state)).toBeGreaterThan(Number(first?.state));
+    expect(Number(rig.grant?.token.value)).toBeGreaterThan(Number(first?.value));
     expect(rig.grant?.token.transitions).toBe((first?.transitions ?? 0) + 1);
   });
 

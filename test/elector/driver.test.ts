@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { Elector } from '../../src/elector/driver.ts';
+import type { Patience } from '../../src/elector/state.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
 import type { Attempt, Lock, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import type { Event as Reported } from '../../src/observe/events.ts';
@@ -65,7 +66,7 @@ function setUp(change: Partial<Lock>) {
   return { memory, clock, reports, elector };
 }
 
-const forever = { waitMs: undefined, untilCertain: false };
+const forever: Patience = { wait: { kind: 'forever' }, untilCertain: false };
 
 describe('the driver', () => {
   test('gives up on a request whose lock forgets its own limit, and tries again', async () => {

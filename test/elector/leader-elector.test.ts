@@ -65,8 +65,10 @@ describe('the library', () => {
       onNewLeader: (leader) => story.push(`leader: ${leader}`),
     });
     const over = alice.run();
-    const { token, signal } = await work.begun;
-    expect([token.state, token.transitions, signal.aborted]).toEqual(['1', 0, false]);
+    const { token, signal, msLeft } = await work.begun;
+    expect([token.value, token.transitions, signal.aborted]).toEqual(['1', 0, false]);
+    expect(msLeft()).toBeGreaterThan(0);
+    expect(msLeft()).toBeLessThanOrEqual(10_000);
     expect([alice.isLeader(), alice.getLeader()]).toEqual([true, 'alice']);
     work.end();
     expect(await over).toBe('ended');
@@ -131,35 +133,35 @@ describe('the library', () => {
 });
 
 describe('a configuration', () => {
-  const good = { leaseDuration: 15_000, renewDeadline: 10_000, retryPeriod: 2000 };
+  const good = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000 };
   test.for([
     { name: 'no identity', change: { identity: '' }, fault: 'identity must not be empty' },
     { name: 'no lock', change: { lock: undefined }, fault: 'lock must be given' },
     { name: 'no work', change: { callbacks: {} }, fault: 'callbacks.onStartedLeading must be a function' },
     {
       name: 'a lease that ends with the deadline',
-      change: { renewDeadline: 15_000 },
-      fault: 'leaseDuration: the lease duration (15s) must be more than the renew deadline (15s)',
+      change: { renewDeadlineMs: 15_000 },
+      fault: 'leaseDurationMs: the lease duration (15s) must be more than the renew deadline (15s)',
     },
     {
       name: 'a deadline of one attempt',
-      change: { retryPeriod: 9000 },
-      fault: 'renewDeadline: the renew deadline (10s) must be more than 1.2 x the retry period (9s)',
+      change: { retryPeriodMs: 9000 },
+      fault: 'renewDeadlineMs: the renew deadline (10s) must be more than 1.2 x the retry period (9s)',
     },
     {
       name: 'no lease',
-      change: { leaseDuration: 0 },
-      fault: 'leaseDuration: the lease duration must be whole seconds',
+      change: { leaseDurationMs: 0 },
+      fault: 'leaseDurationMs: the lease duration must be whole seconds',
     },
     {
       name: 'no deadline',
-      change: { renewDeadline: 0 },
-      fault: 'renewDeadline: the renew deadline must be more than 0',
+      change: { renewDeadlineMs: 0 },
+      fault: 'renewDeadlineMs: the renew deadline must be more than 0',
     },
-    { name: 'no retry period', change: { retryPeriod: 0 }, fault: 'retryPeriod: the retry period must be more than 0' },
+    { name: 'no retry period', change: { retryPeriodMs: 0 }, fault: 'retryPeriodMs: the retry period must be more than 0' },
     {
       name: 'a grace that does not fit',
-      change: { lostGrace: 4000 },
+      change: { lostGraceMs: 4000 },
       fault: 'is more than the lease duration (15s): use a lease duration of at least 17s',
     },
   ])('with $name is refused', async ({ change, fault }) => {
@@ -168,9 +170,19 @@ describe('a configuration', () => {
     expect(() => new LeaderElector(config)).toThrow(fault);
   });
 
+  test.for(['leaseDuration', 'renewDeadline', 'retryPeriod', 'lostGrace', 'foreignGrace', 'newLockWait'])(
+    'with %s, which says no unit, is refused',
+    async (name) => {
+      const { lock } = await openLock({ store: { kind: 'local', folder }, name: 'hello' });
+      const config = { lock, identity: 'alice', [name]: 15_000 };
+      expect(() => new LeaderElector(config)).toThrow(`${name} is called ${name}Ms here, and is in milliseconds`);
+      lock.close();
+    },
+  );
+
   test('with several faults is told all of them', () => {
-    expect(() => new LeaderElector({ identity: '', retryPeriod: -1 } as LeaderElectionConfig)).toThrow(
-      'lock must be given; identity must not be empty; retryPeriod: the retry period must be more than 0',
+    expect(() => new LeaderElector({ identity: '', retryPeriodMs: -1 } as LeaderElectionConfig)).toThrow(
+      'lock must be given; identity must not be empty; retryPeriodMs: the retry period must be more than 0',
     );
   });
 });

@@ -4,7 +4,7 @@
 
 import { type Now, surelyPast } from '../../src/clock.ts';
 import { initialState, step } from '../../src/elector/core.ts';
-import type { CoreEvent, Effect, Grant, Outcome, Settings, State } from '../../src/elector/state.ts';
+import type { CoreEvent, Effect, Grant, Outcome, Patience, Settings, State } from '../../src/elector/state.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
 import type {
   ReadAnswer,
@@ -115,8 +115,11 @@ export class Rig {
     return [...effects];
   }
 
+  /** Without an argument for ever; 0: one look. */
   campaign(waitMs?: number, untilCertain = false): this {
-    this.feed({ kind: 'campaign', patience: { waitMs, untilCertain } });
+    const bounded: Patience['wait'] = waitMs === 0 ? { kind: 'one-look' } : { kind: 'for', ms: waitMs ?? 0 };
+    const wait = waitMs === undefined ? { kind: 'forever' as const } : bounded;
+    this.feed({ kind: 'campaign', patience: { wait, untilCertain } });
     return this;
   }
 

@@ -6,7 +6,7 @@ import { describe } from 'vitest';
 import type { Child } from '../../src/child/child.ts';
 import { createSupervisor, type Supervisor } from '../../src/child/supervisor.ts';
 import { type Clock, type Instant, later, systemClock } from '../../src/clock.ts';
-import { Term } from '../../src/elector/term.ts';
+import { grantTerm } from '../../src/elector/term.ts';
 import type { Leash } from '../../src/child/leash.ts';
 import type { Event } from '../../src/observe/events.ts';
 import { type Ending, run } from '../../src/run.ts';
@@ -147,15 +147,19 @@ describe.concurrent('a command whose clock jumps', () => {
 /** The whole story but for the elector, which notices a jump of the clock half a second after the command's end. */
 async function storyWithJump(arena: Arena, seconds: number): Promise<Ending> {
   const { clock, supervisor, leash } = await prepare(arena);
-  const granter = { workEnded: () => undefined, resign: () => Promise.resolve({ kind: 'released' as const }) };
-  const term = new Term({ token: { state: '1', object: 'o', transitions: 0 }, leash: leash() }, granter);
+  const granter = {
+    now: () => clock.now(),
+    workEnded: () => undefined,
+    resign: () => Promise.resolve({ kind: 'released' as const }),
+  };
+  const granted = grantTerm({ token: { value: '1', lockUid: 'o', transitions: 0 }, leash: leash() }, granter);
   const notice = (): void => {
     clock.after(500, () => {
-      term.ended('deadline');
+      granted.end('deadline');
     });
   };
   const ending = run({
-    elector: { campaign: () => Promise.resolve({ kind: 'elected', term }), stop: () => undefined },
+    elector: { campaign: () => Promise.resolve({ kind: 'elected', term: granted.term }), stop: () => undefined },
     supervisor: {
       start: async (...args) => {
         const started = await supervisor.start(...args);
@@ -168,7 +172,7 @@ async function storyWithJump(arena: Arena, seconds: number): Promise<Ending> {
     report: () => undefined,
     lock: 'default/demo',
     identity: 'alice',
-    patience: { waitMs: undefined, untilCertain: false },
+    patience: { wait: { kind: 'forever' }, untilCertain: false },
     onLost: 'exit',
     stopSignal: 'SIGTERM',
     stopGraceMs: 25_000,

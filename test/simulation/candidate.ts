@@ -3,6 +3,7 @@
 // Invariants: a killed run never comes back; its command is left to its guardian; a new run has a new uuid.
 
 import { Elector } from '../../src/elector/driver.ts';
+import type { Patience } from '../../src/elector/state.ts';
 import type { Event } from '../../src/observe/events.ts';
 import { run as runStory } from '../../src/run.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
@@ -144,7 +145,7 @@ export class SimCandidate {
       report,
       lock: 'default/demo',
       identity,
-      patience: { waitMs, untilCertain: false },
+      patience: { wait: waitOf(waitMs), untilCertain: false },
       onLost,
       stopSignal: 'SIGTERM',
       stopGraceMs,
@@ -235,4 +236,10 @@ export class SimCandidate {
       if (this.current === mine) world.fail(`V4: ${mine.runner.name} still runs ${Math.round(bound)} ms after SIGTERM`);
     });
   }
+}
+
+/** As a scenario writes it: undefined for ever, 0 for one look. */
+function waitOf(waitMs: number | undefined): Patience['wait'] {
+  if (waitMs === undefined) return { kind: 'forever' };
+  return waitMs === 0 ? { kind: 'one-look' } : { kind: 'for', ms: waitMs };
 }

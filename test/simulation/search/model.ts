@@ -103,7 +103,7 @@ const namesOf = (name: string) => ({
 const names = [namesOf('a'), namesOf('b')] as const;
 
 /** One object each, as `Asked` needs it. */
-const campaign: CoreEvent = { kind: 'campaign', patience: { waitMs: undefined, untilCertain: false } };
+const campaign: CoreEvent = { kind: 'campaign', patience: { wait: { kind: 'forever' }, untilCertain: false } };
 const resign: CoreEvent = { kind: 'resign', holdMs: 0 };
 const tick: CoreEvent = { kind: 'tick' };
 const workEnded: CoreEvent = { kind: 'work-ended' };
@@ -312,11 +312,11 @@ export class Model {
       case 'granted': {
         const { token, leash } = effect.grant;
         if (proc.child) blame(place, 'P2: a second command before the first has ended');
-        if (Number(token.state) <= place.lastToken) blame(place, 'P7: a token that does not grow');
+        if (Number(token.value) <= place.lastToken) blame(place, 'P7: a token that does not grow');
         // What is due already is not started.
         if (this.now(place, index).boot >= leash.termBy.boot) blame(place, 'P2: a term that is over when it begins');
         proc.child = { deadBy: leash.guardBy.boot + late };
-        place.lastToken = Number(token.state);
+        place.lastToken = Number(token.value);
         return this.#judge(place);
       }
       case 'leash':
@@ -394,9 +394,9 @@ export class Model {
  * are finitely many states. What a longer pause would do is looked at all the same: a process may be late at any time.
  */
 function forgetful(answer: Step): Step {
-  const { failures, timeouts, lostRaces, crowd, random, trouble } = answer.state;
-  if (failures === 0 && timeouts === 0 && lostRaces === 0 && !crowd && random === firstDice && !trouble) return answer;
-  const forgotten = { failures: 0, timeouts: 0, lostRaces: 0, crowd: undefined, random: firstDice, trouble: undefined };
+  const { failures, timeouts, lostRaces, herd, random, trouble } = answer.state;
+  if (failures === 0 && timeouts === 0 && lostRaces === 0 && !herd && random === firstDice && !trouble) return answer;
+  const forgotten = { failures: 0, timeouts: 0, lostRaces: 0, herd: undefined, random: firstDice, trouble: undefined };
   return { ...answer, state: { ...answer.state, ...forgotten } };
 }
 

@@ -1,0 +1,40 @@
+// How a campaign or a holding comes to its end, whatever asked for it. Decides what is waited for before that, and
+// which outcome is reported. Does not know what is asked of the lock on the way out: that is decided in plan.ts.
+// Invariant: a write that is under way is never forgotten by leaving, since it may make this candidate the holder.
+
+import type { Trouble } from '../locks/lock.ts';
+import type { Outcome } from './state.ts';
+import { report, set, type Turn } from './turn.ts';
+
+/** Ends a campaign; a write that is under way is waited for, since it may make this candidate the holder. */
+export function leave(turn: Turn, outcome: 'stopped' | 'not-acquired'): void {
+  const { request, proven, trouble } = turn.s;
+  if (outcome === 'not-acquired' && !proven && trouble && isVerdict(trouble.cause)) {
+    // Not "another holder has it", but "you may not have it": a campaign that was no longer than this ends with that.
+    return idle(turn, { kind: 'refused', trouble: trouble.last });
+  }
+  set(turn, {
+    want: 'leave',
+    leaving: { outcome, holdUntil: turn.now, shorten: false, tries: 0, by: undefined },
+    pause: turn.now,
+    request: request?.kind === 'write' ? request : undefined,
+  });
+}
+
+/** Nothing is wanted of the lock any more, and the driver is told how it ended. */
+export function idle(turn: Turn, outcome: Outcome): void {
+  set(turn, { want: 'nothing', term: undefined, watching: false, mustRead: false });
+  if (outcome.kind === 'released') report(turn, { kind: 'released' });
+  if (outcome.kind === 'left-held') report(turn, { kind: 'left-held', forMs: outcome.forMs });
+  if (outcome.kind === 'not-released' && turn.s.observation?.own) {
+    const freeInMs = turn.s.settings.timing.leaseDurationMs;
+    report(turn, { kind: 'release-failed', freeInMs, message: turn.s.trouble?.cause ?? 'no answer' });
+  }
+  const ended = outcome.kind === 'not-acquired' ? { ...outcome, trouble: turn.s.trouble?.last } : outcome;
+  turn.effects.push({ kind: 'watch', on: false }, { kind: 'idle', outcome: ended });
+}
+
+/** An answer that does not change by asking again: this candidate may not have the lock. */
+export function isVerdict(cause: Trouble['cause']): boolean {
+  return cause === 'unauthorized' || cause === 'forbidden' || cause === 'no-namespace' || cause === 'no-candidate';
+}

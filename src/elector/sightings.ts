@@ -1,0 +1,272 @@
+// What a look, a watch or an answer teaches. Decides which news is old, whose write a record is, and what follows: a
+// term granted, extended or lost. Knows neither pauses (pace.ts) nor what to ask next (plan.ts).
+// Invariants: this is the one place that learns what the lock looks like; a write of ours counts from its own sending,
+// whatever told of it; late or doubtful news may shorten a term, never lengthen it.
+
+import { type Instant, later, latest, possiblyElapsed, shownElapsed, surelyElapsed, untilSurely } from '../clock.ts';
+import type { Sighting, Version } from '../locks/lock.ts';
+import { sameRecord } from '../locks/record.ts';
+import type { LossReason } from '../observe/events.ts';
+import { idle, leave } from './leaving.ts';
+import { changed, deposes, holderOf, invites, observe, observeOwn, versionOf } from './observation.ts';
+import { answered, meetHerd, spread } from './pace.ts';
+import type { PendingWrite, Settings, State } from './state.ts';
+import { tellStanding } from './tell.ts';
+import { leashFrom, startAllowanceMs } from './timing.ts';
+import { report, set, type Turn } from './turn.ts';
+
+type Recorded = Extract<Sighting, { kind: 'record' }>;
+type Present = Exclude<Sighting, { kind: 'absent' }>;
+type Source = 'read' | 'watch' | 'answer';
+type Order = ReturnType<Settings['compare']>;
+
+/** What is known of a sighting besides what it shows: when it was asked for, and the state that it followed. */
+interface Context {
+  readonly askedAt?: Instant | undefined;
+  readonly follows?: Version | undefined;
+}
+
+/** The one place that learns what the lock looks like. */
+export function see(turn: Turn, sighting: Sighting, from: Source, { askedAt, follows }: Context = {}): void {
+  const { s } = turn;
+  if (sighting.kind === 'absent') {
+    // A deletion that a watch tells of may be long past.
+    if (from === 'watch') return set(turn, { mustRead: true });
+    return seeAbsence(turn);
+  }
+  if (sighting.kind === 'record' && sighting.ageMs !== undefined) {
+    set(turn, { age: { object: sighting.version.object, ms: sighting.ageMs, at: turn.now } });
+  }
+  if (isOldNews(turn, sighting, from, askedAt)) {
+    // What is known already was seen again, and a look is put off by that.
+    if (orderOf(s, sighting) === 'same') {
+      set(turn, { observation: s.observation && { ...s.observation, lastSeen: turn.now } });
+    }
+    return;
+  }
+  const mine = s.pending.find((write) => isWrite(sighting, write, s.settings));
+  if (mine) return seeMine(turn, mine, sighting);
+  // A watch may tell of an object that is gone by now: only a read can say.
+  if (from === 'watch' && orderOf(s, sighting) === 'unordered') return set(turn, { mustRead: true });
+  if (isStored(sighting, s)) return seeStored(turn, sighting);
+  if (invites(sighting)) set(turn, { soleFrom: soleFrom(turn, sighting, follows) });
+  seeOther(turn, sighting);
+}
+
+/** Whether a sighting tells of what is known, or of what was before it. */
+function isOldNews({ s }: Turn, sighting: Present, from: Source, askedAt: Instant | undefined): boolean {
+  const order = orderOf(s, sighting);
+  // What is newer is news, and of what cannot be compared nobody knows.
+  if (order === 'newer' || order === 'unordered') return false;
+  // A watch may be late, and may tell a thing twice.
+  if (from === 'watch') return true;
+  // A holder knows of its own last write; an answer that shows no newer state was made before that write.
+  if (s.term) return true;
+  // A candidate that reads what it knows has looked at the lock as it is.
+  if (order === 'same') return false;
+  // An older state in a read that was asked for before the newer one was seen: they have overtaken each other. Asked
+  // for after that, it shows a store that was rolled back, and that is how the lock looks now.
+  return askedAt !== undefined && s.observation !== undefined && askedAt.mono <= s.observation.lastSeen.mono;
+}
+
+/** Where a sighting stands to what is known: to a holder's own last write, else to what was seen last. */
+function orderOf({ term, stored, observation, settings }: State, { version }: Present): Order {
+  const known = term ? stored?.version : observation && versionOf(observation.sighting);
+  return known ? settings.compare(version, known) : 'newer';
+}
+
+function seeMine(turn: Turn, mine: PendingWrite, sighting: Present): void {
+  const { s } = turn;
+  if (orderOf(s, sighting) === 'older' && !givesUp(mine)) {
+    // It was stored, and another write has followed it: a candidate has not become the holder by it.
+    return set(turn, { pending: s.pending.filter((write) => write.number > mine.number) });
+  }
+  acknowledge(turn, mine, sighting);
+}
+
+/** The last write of ours, with new labels: the next write rests on the new version. */
+function seeStored(turn: Turn, sighting: Present): void {
+  const { s } = turn;
+  const stored = s.stored && { ...s.stored, version: sighting.version };
+  const observation = s.observation?.own ? { ...s.observation, sighting, lastSeen: turn.now } : s.observation;
+  set(turn, { stored, observation, mustRead: false });
+  obeyDeposal(turn, sighting);
+}
+
+/**
+ * When an invited candidate may begin. A coordinator goes by wall clocks, its own and the last holder's; what we saw
+ * of that holder is waited out by ours. Where something may have happened unseen, another may have begun just now.
+ */
+function soleFrom({ s, now }: Turn, { signature, version }: Recorded, follows: Version | undefined): Instant {
+  const { observation: before, settings } = s;
+  const last = before && versionOf(before.sighting);
+  // Where there was no Lease, one that nobody has signed was made for us just now.
+  const unbroken = last ? isSame(follows, last) || isSame(version, last) : !signature;
+  const { leaseDurationMs } = settings.rules;
+  const sole =
+    before && unbroken
+      ? later(before.since, before.waitMs)
+      : later(now, Math.max(before?.waitMs ?? 0, leaseDurationMs));
+  return s.soleFrom ? latest(s.soleFrom, sole) : sole;
+}
+
+function isSame(a: Version | undefined, b: Version): boolean {
+  return a?.object === b.object && a.state === b.state;
+}
+
+function seeAbsence(turn: Turn): void {
+  // A watch that told of it meanwhile asked for this very look.
+  set(turn, { mustRead: false });
+  const { observation, term } = turn.s;
+  if (observation?.sighting.kind === 'absent') {
+    set(turn, { observation: { ...observation, lastSeen: turn.now } });
+  } else {
+    const spreadMs = spread(turn, false);
+    const next = observe(observation, { kind: 'absent' }, turn.now, spreadMs, turn.s.settings.rules);
+    set(turn, { observation: next, told: { kind: 'nothing' } });
+    if (term) set(turn, { pause: turn.now });
+    if (observation) report(turn, { kind: 'vanished', leading: term !== undefined, waitMs: term ? 0 : next.waitMs });
+  }
+}
+
+function seeOther(turn: Turn, sighting: Present): void {
+  const { observation, settings, campaign, want, term, stored } = turn.s;
+  const news = observation === undefined || changed(observation.sighting, sighting);
+  const held = holderOf(sighting) !== '';
+  const spreadMs = spread(turn, held);
+  const seen = observe(observation, sighting, turn.now, spreadMs, settings.rules);
+  set(turn, { observation: { ...seen, own: false }, mustRead: false });
+  const beaten = observation !== undefined && held && holderOf(observation.sighting) !== holderOf(sighting);
+  // The herd is still there, and its spreading has cost this candidate nothing: another one was quicker.
+  if (beaten) meetHerd(turn, 0);
+  const reason = stored && stored.version.object !== sighting.version.object ? 'recreated' : 'taken';
+  if (term) lose(turn, reason);
+  // The work of a lost term is still ending: a holder that took the lock early leaves it no grace.
+  else if (turn.s.occupied && held && stored) turn.effects.push({ kind: 'lost', reason });
+  // Forget our stored write: should its record be restored by hand later, it must not count as ours.
+  set(turn, { stored: undefined, ...(held && { lostRaces: 0 }) });
+  if (want !== 'lead') return;
+  tellStanding(turn, sighting, observation !== undefined && news);
+  const certain = observation !== undefined && news && held;
+  if (campaign.patience.untilCertain && certain) leave(turn, 'not-acquired');
+}
+
+/** A write of ours is stored, whatever told us so; it counts from its own sending. */
+function acknowledge(turn: Turn, write: PendingWrite, sighting: Present): void {
+  const { s, now } = turn;
+  const { number, record, sentAt } = write;
+  set(turn, {
+    pending: s.pending.filter((pending) => pending.number > number),
+    stored: { number, record, version: sighting.version, sentAt },
+    observation: observeOwn(sighting, sentAt, now),
+    mustRead: false,
+  });
+  answered(turn, 'write');
+  switch (write.kind) {
+    case 'release':
+      // One whose answer never came may show up in a later campaign: then it is nothing but a free lock of ours.
+      if (s.want !== 'leave') return;
+      return idle(turn, s.leaving.outcome === 'released' ? { kind: 'released' } : { kind: s.leaving.outcome });
+    case 'shorten':
+      if (s.want !== 'leave') return;
+      return idle(turn, { kind: 'left-held', forMs: record.leaseDurationSeconds * 1000 });
+    case 'renew':
+      if (s.term) extend(turn, sentAt);
+      return obeyDeposal(turn, sighting);
+    case 'create':
+    case 'take':
+      if (s.term) return extend(turn, sentAt);
+      return grant(turn, write, sighting);
+    default:
+      write.kind satisfies never;
+  }
+}
+
+/** A coordinator would rather see another lead: the work ends in its own time, and then the lock is given back. */
+function obeyDeposal(turn: Turn, sighting: Sighting): void {
+  const { term, deposed } = turn.s;
+  if (!term || deposed || !deposes(sighting)) return;
+  set(turn, { deposed: true });
+  report(turn, { kind: 'deposed' });
+  turn.effects.push({ kind: 'deposed' });
+}
+
+function extend(turn: Turn, sentAt: Instant): void {
+  const { term, settings } = turn.s;
+  if (!term) return;
+  const leash = leashFrom(sentAt, settings.timing);
+  set(turn, { pause: later(sentAt, settings.timing.retryPeriodMs) });
+  report(turn, { kind: 'renewed', latencyMs: shownElapsed(turn.now, sentAt) });
+  // Acknowledgements may come out of order: a write that was sent earlier than the last one stored lengthens nothing.
+  if (leash.termBy.mono <= term.leash.termBy.mono || leash.termBy.boot <= term.leash.termBy.boot) return;
+  set(turn, { term: { ...term, leash } });
+  turn.effects.push({ kind: 'leash', leash });
+}
+
+/** The lock is ours; whether a command may start under it depends on how long that write took. */
+function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
+  const { s, now } = turn;
+  const { timing, newLockWaitMs } = s.settings;
+  if (s.want !== 'lead' || s.occupied) return;
+  const ageMs = ageOf(turn, sighting);
+  const waitMs = Math.max(newLockWaitMs - ageMs, s.soleFrom ? untilSurely(now, s.soleFrom) : 0);
+  if (waitMs > 0) {
+    // Keep it by taking it again and again until the object is old enough, or nobody else can lead.
+    return set(turn, { takePause: later(now, Math.min(timing.retryPeriodMs, waitMs)) });
+  }
+  // Too late to start a command: taking our own record again makes a fresh term.
+  if (possiblyElapsed(now, write.sentAt) + startAllowanceMs >= timing.renewDeadlineMs / 2) return;
+  const { state: value, object: lockUid } = sighting.version;
+  const transitions = write.record.leaseTransitions;
+  const granted = { token: { value, lockUid, transitions }, leash: leashFrom(write.sentAt, timing) };
+  set(turn, {
+    term: granted,
+    deposed: false,
+    soleFrom: undefined,
+    occupied: true,
+    lostRaces: 0,
+    herd: undefined,
+    told: { kind: 'nothing' },
+    pause: later(write.sentAt, timing.retryPeriodMs),
+  });
+  const handOverMs = write.openSince && shownElapsed(now, write.openSince);
+  report(turn, { kind: 'elected', token: value, transitions, handOverMs });
+  turn.effects.push({ kind: 'granted', grant: granted });
+}
+
+/** How old the object surely is; a watch tells no ages, but an object only gets older. */
+function ageOf({ s, now }: Turn, { version }: Present): number {
+  const { age } = s;
+  return age?.object === version.object ? age.ms + surelyElapsed(now, age.at) : 0;
+}
+
+export function lose(turn: Turn, reason: LossReason): void {
+  const { stored, want, observation } = turn.s;
+  const holder = reason === 'deadline' || !observation ? '' : holderOf(observation.sighting);
+  set(turn, { term: undefined, want: want === 'lead' ? 'nothing' : want });
+  const sinceRenewalMs = stored ? shownElapsed(turn.now, stored.sentAt) : 0;
+  report(turn, { kind: 'lost', reason, holder, sinceRenewalMs });
+  turn.effects.push({ kind: 'lost', reason });
+}
+
+// Whose write is it?
+
+/** All of it must match: the run, the number and the five fields (with one identity, times alone may coincide). */
+function isWrite(sighting: Sighting, write: PendingWrite, { run }: Settings): boolean {
+  if (sighting.kind !== 'record') return false;
+  const { signature, record } = sighting;
+  return signature?.run === run && signature.number === write.number && sameRecord(record, write.record);
+}
+
+/** A write that ends our holding: a candidate that took the lock since has done so because of it. */
+function givesUp({ kind }: PendingWrite): boolean {
+  return kind === 'release' || kind === 'shorten';
+}
+
+/** The record that we know to be ours. To strip its annotation is not to take the lock; to replace it is. */
+function isStored(sighting: Sighting, { stored, settings }: State): boolean {
+  if (sighting.kind !== 'record' || sighting.version.object !== stored?.version.object) return false;
+  if (!sameRecord(sighting.record, stored.record)) return false;
+  const { signature } = sighting;
+  return signature === undefined || (signature.run === settings.run && signature.number === stored.number);
+}

@@ -1,0 +1,69 @@
+// What the owner of a term may rely on: the time that it has left, and one end.
+import { expect, test } from 'vitest';
+import { later, type Now } from '../../src/clock.ts';
+import { grantTerm } from '../../src/elector/term.ts';
+import { completeTiming, leashFrom } from '../../src/elector/timing.ts';
+
+const timing = completeTiming({ leaseDurationMs: 15_000 });
+
+function setUp() {
+  const start: Now = { mono: 1000, boot: 5000, wall: 0 };
+  const at = { now: start };
+  const granter = {
+    now: () => at.now,
+    workEnded: () => undefined,
+    resign: () => Promise.resolve({ kind: 'released' as const }),
+  };
+  const token = { value: '7', lockUid: 'uid', transitions: 0 };
+  const granted = grantTerm({ token, leash: leashFrom(start, timing) }, granter);
+  const pass = (mono: number, boot = mono): void => {
+    at.now = { mono: at.now.mono + mono, boot: at.now.boot + boot, wall: 0 };
+  };
+  return { ...granted, start, pass };
+}
+
+test('a term has as long left as the clock that ran further leaves it', () => {
+  const { term, pass } = setUp();
+  expect(term.msLeft()).toBe(10_000);
+  pass(1000);
+  expect(term.msLeft()).toBe(9000);
+  // A suspend: monotonic time stands still, and the others wait no less for that.
+  pass(0, 4000);
+  expect(term.msLeft()).toBe(5000);
+  pass(6000);
+  expect(term.msLeft()).toBe(0);
+});
+
+test('a renewal gives a term more time', () => {
+  const { term, start, pass, extend } = setUp();
+  pass(2000);
+  extend(leashFrom(later(start, 2000), timing));
+  expect(term.msLeft()).toBe(10_000);
+});
+
+test('a term that is lost has no time left, and none is added to it', async () => {
+  const { term, start, extend, end } = setUp();
+  const { leash } = term;
+  const longer: unknown[] = [];
+  term.onLeash((each) => longer.push(each));
+  end('taken');
+  extend(leashFrom(later(start, 2000), timing));
+  expect([term.msLeft(), await term.lost, longer]).toEqual([0, 'taken', []]);
+  expect(term.leash).toBe(leash);
+});
+
+test('a loss is told to who listens later, too, and again when no grace is left', () => {
+  const { term, end } = setUp();
+  const reasons: string[] = [];
+  end('deadline');
+  term.onLost((reason) => reasons.push(reason));
+  end('taken');
+  expect(reasons).toEqual(['deadline', 'taken']);
+});
+
+test('a term shows its owner nothing that only the elector may do', () => {
+  const { term } = setUp();
+  expect(Object.keys(term).sort()).toEqual(
+    ['deposed', 'leash', 'lost', 'msLeft', 'onLeash', 'onLost', 'resign', 'token', 'workEnded'],
+  );
+});
