@@ -11,9 +11,9 @@ import { annotationLock, type AnnotatedKind, leaderAnnotation } from '../../src/
 import { loadKube } from '../../src/kube-api/config/load.ts';
 import type { KubeTarget } from '../../src/kube-api/target.ts';
 import { openTransport } from '../../src/kube-api/transport.ts';
-import { type Backend, facts } from '../contract/facts.ts';
-import { kinds } from '../contract/kinds.ts';
-import type { Resource } from '../contract/memory-api.ts';
+import { type Backend, facts } from '../helpers/lock-facts.ts';
+import { kinds } from '../helpers/lock-kinds.ts';
+import type { Resource } from '../helpers/memory-api.ts';
 import { connect, type PolicyRule, type ServersClient, type User } from '../helpers/servers-client.ts';
 
 const servers = inject('servers');

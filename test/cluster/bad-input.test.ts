@@ -3,7 +3,8 @@
 // To check: what cannot be stored at all is not tried here (test/process/bad-input.test.ts throws that).
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { staged, until } from '../helpers/candidate.ts';
+import { staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 import { connect, type ServersClient } from '../helpers/servers-client.ts';
 
 const servers = inject('servers');
@@ -22,7 +23,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       await lease.create({ strategy: 'OldestEmulationVersion', leaseDurationSeconds: 1 });
       const alice = await start('alice');
       await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
       expect(await lease.spec()).toMatchObject({ holderIdentity: 'alice', strategy: 'OldestEmulationVersion' });
       alice.signal('SIGTERM');
       await alice.end();
@@ -37,7 +38,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       await lease.patch({ metadata: { finalizers: ['example.com/keep'], labels: { app: 'x' } } });
       const before = (await lease.read())?.metadata?.uid;
       await lease.remove();
-      await alice.line('renewed', { from: alice.lines.length });
+      await alice.event('renewed', { from: alice.events.length });
       expect(await lease.read()).toMatchObject({
         metadata: { uid: before, finalizers: ['example.com/keep'], labels: { app: 'x' } },
       });
@@ -48,7 +49,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         return uid === before ? undefined : uid;
       });
       expect(after).not.toBe(before);
-      await alice.line('renewed', { from: alice.lines.length });
+      await alice.event('renewed', { from: alice.events.length });
       expect((await stamps.lives()).map((life) => life.pid)).toEqual([pid]);
     });
   });
@@ -73,7 +74,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
           const alice = await start('alice');
           const { startedAt } = await stamps.started('alice');
           expect(startedAt - madeAt, `seed ${seed}`).toBeGreaterThanOrEqual(spec.leaseDurationSeconds * 1000);
-          expect(alice.text().replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+          expect(alice.stderr.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
           expect(Number((await lease.spec())['leaseTransitions'])).toBeLessThan(2 ** 31);
         }),
       ),

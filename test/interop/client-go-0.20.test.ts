@@ -5,7 +5,7 @@
 // To check: the commands' stamps judge every test but those of what is not safe, which expect two commands at once.
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { connect, type ServersClient } from '../helpers/servers-client.ts';
-import { oldClientGoElector } from './client-go/elector.ts';
+import { oldClientGoElector } from '../helpers/client-go.ts';
 import {
   cutOff, earlyRelease, had, impatience, type LockKind, mainEndings, type Peer, relay, type Row, table, versions,
 } from './peers.ts';
@@ -58,8 +58,8 @@ describe.skipIf(program === null).concurrent('leader-run and client-go v0.20', (
   });
 
   test('live together when its own duration is the shorter one and leader-run is cut off', async () => {
-    const timings = ['-lease-duration=2s', '-renew-deadline=1500ms', '-retry-period=400ms'];
-    const overlap = await impatience(client, { peer, kind: 'configmaps', timings });
+    const timing = ['-lease-duration=2s', '-renew-deadline=1500ms', '-retry-period=400ms'];
+    const overlap = await impatience(client, { peer, kind: 'configmaps', timing });
     figures.push(`${peer.name} set to 2 s, leader-run to 15 s: two commands for ${overlap} ms and more`);
   });
 });

@@ -4,7 +4,9 @@
 // deadline allows, and believes written times) and where it is stuck: in a ConfigMap it reads no record but fabric8's.
 // To check: the commands' stamps judge every test but those of what is not safe, which expect two commands at once.
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { short, type Stage, staged, until } from '../helpers/candidate.ts';
+import { short } from '../helpers/leader-run.ts';
+import { type Stage, staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 import { connect, type ServersClient } from '../helpers/servers-client.ts';
 import { fabric8Elector } from './fabric8/elector.ts';
 import {
@@ -19,7 +21,7 @@ describe.skipIf(program === null).concurrent("leader-run and fabric8's Java clie
   const peer: Peer = {
     name: `fabric8 ${versions.fabric8}`,
     program: program ?? '',
-    timings: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=0.4'],
+    timing: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=0.4'],
     release: '-release-on-cancel',
   };
   const rows: Row[] = [];
@@ -59,10 +61,10 @@ describe.skipIf(program === null).concurrent("leader-run and fabric8's Java clie
       const old = '2026-01-01T00:00:00.000000Z';
       await stage.lease.create({ holderIdentity: 'x', leaseDurationSeconds: 60, acquireTime: old, renewTime: old });
       const alice = await stage.start('alice');
-      await alice.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'x' });
+      await alice.event('standing-by', { fits: ({ leader }) => leader === 'x' });
       await startPeer(stage, peer, 'theirs', 'leases');
       await stage.stamps.started('theirs');
-      await alice.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'theirs' });
+      await alice.event('standing-by', { fits: ({ leader }) => leader === 'theirs' });
     };
     await staged(client, play, { rules });
   });
@@ -74,7 +76,7 @@ describe.skipIf(program === null).concurrent("leader-run and fabric8's Java clie
       const crashing = await startPeer(stage, peer, 'theirs-1', 'configmaps');
       const { pid } = await stage.stamps.started('theirs-1');
       const alice = await stage.start('alice', { flags });
-      await alice.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'theirs-1' });
+      await alice.event('standing-by', { fits: ({ leader }) => leader === 'theirs-1' });
       const since = await beforeRenewal(client, path);
       crashing.signal('SIGKILL');
       process.kill(pid, 'SIGKILL');
@@ -105,7 +107,7 @@ describe.skipIf(program === null).concurrent("leader-run and fabric8's Java clie
       await startPeer(stage, peer, 'theirs', 'configmaps', { flags: ['-release-on-cancel'] });
       const { pid } = await stage.stamps.started('theirs');
       const alice = await stage.start('alice', { flags: kindFlags('configmaps') });
-      await alice.line('standing-by');
+      await alice.event('standing-by');
       process.kill(pid, 'SIGTERM');
       const second = await stage.stamps.started('alice');
       const first = await stage.stamps.started('theirs');

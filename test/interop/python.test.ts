@@ -4,7 +4,7 @@
 // reckons with its own lease duration. It cannot give a lock back.
 // To check: the commands' stamps judge every test but those of what is not safe, which expect two commands at once.
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Stage, staged } from '../helpers/candidate.ts';
+import { type Stage, staged } from '../helpers/stage.ts';
 import { connect, type ServersClient } from '../helpers/servers-client.ts';
 import {
   cutOff, had, impatience, kindFlags, mainEndings, pathOf, type Peer, relay, type Row, rules, startPeer, table,
@@ -21,7 +21,7 @@ describe.skipIf(program === null).concurrent('leader-run and the Python client',
   const peer: Peer = {
     name: `Python client ${versions.python}`,
     program: program ?? '',
-    timings: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=1'],
+    timing: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=1'],
     env: { TZ: 'Asia/Kolkata' },
   };
   const rows: Row[] = [];
@@ -51,8 +51,8 @@ describe.skipIf(program === null).concurrent('leader-run and the Python client',
   });
 
   test('live together when its own duration is the shorter one and leader-run is cut off', async () => {
-    const timings = ['-lease-duration=2', '-renew-deadline=1.5', '-retry-period=1'];
-    const overlap = await impatience(client, { peer, kind: 'configmaps', timings });
+    const timing = ['-lease-duration=2', '-renew-deadline=1.5', '-retry-period=1'];
+    const overlap = await impatience(client, { peer, kind: 'configmaps', timing });
     figures.push(`${peer.name} set to 2 s, leader-run to 15 s: two commands for ${overlap} ms and more`);
   });
 

@@ -7,7 +7,7 @@ import { CredentialsError } from '../../src/kube-api/credentials.ts';
 import type { KubeTarget } from '../../src/kube-api/target.ts';
 import { loadKube } from '../../src/kube-api/config/load.ts';
 import { makeCertificates, type Certificates } from '../helpers/certificates.ts';
-import { fakeClock, type FakeClock } from '../locks/fake-clock.ts';
+import { fakeClock, type FakeClock } from '../helpers/fake-clock.ts';
 
 const apiVersion = 'client.authentication.k8s.io/v1';
 let folder: string;

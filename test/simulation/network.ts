@@ -5,7 +5,7 @@
 // limit ends its waiting; one write at a time leaves a candidate.
 
 import type { Attempt, Lock, ReadAnswer, Trouble, WatchNews, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Fault, Weather } from './scenario.ts';

@@ -9,7 +9,7 @@ import type { Child, End, StopOrder } from '../../src/child/child.ts';
 import type { Started } from '../../src/child/supervisor.ts';
 import { extend, type HeldLeash, hold, type Leash, pull, shorten, untilPull } from '../../src/child/leash.ts';
 import { Command, type SimGuardian } from './command.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Program } from './scenario.ts';
