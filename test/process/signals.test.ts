@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe } from 'vitest';
 import { test } from '../helpers/arena.ts';
+import { Dice, newSeed } from '../helpers/dice.ts';
 import { longTiming, short } from '../helpers/leader-run.ts';
 import { isAlive, stateOf, textOf } from '../helpers/procfs.ts';
 
@@ -82,7 +83,9 @@ describe.concurrent('leader-run gets', () => {
       '#15 leaves the lock free whenever it comes, and nothing running',
       { timeout: 120_000 },
       async ({ arena, expect }) => {
-        const moments = Array.from({ length: 60 }, () => Math.random() * 300);
+        const seed = newSeed();
+        const dice = new Dice(seed);
+        const moments = Array.from({ length: 60 }, (_, index) => dice.between(index, 0, 300));
         const ask = async (afterMs: number, index: number): Promise<void> => {
           const lock = `lock-${index}`;
           const run = arena.run({ command: ['sh', '-c', 'exec sleep 1000'], lock, timing: longTiming });
@@ -91,7 +94,7 @@ describe.concurrent('leader-run gets', () => {
           const { status, signal } = await run.end();
           await run.isAbandoned();
           const free = arena.isFree(lock);
-          expect({ status, signal, free }, `${afterMs} ms after the start:\n${run.stderr}`).toEqual({
+          expect({ status, signal, free }, `seed ${seed}, ${afterMs} ms after the start:\n${run.stderr}`).toEqual({
             status: null,
             signal: 'SIGTERM',
             free: true,

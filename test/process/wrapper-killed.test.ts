@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import { test } from '../helpers/arena.ts';
+import { Dice, newSeed } from '../helpers/dice.ts';
 import { longTiming, short } from '../helpers/leader-run.ts';
 
 const faults = fileURLToPath(new URL('../helpers/faults.mjs', import.meta.url));
@@ -126,7 +127,10 @@ describe.concurrent('faults of leader-run', () => {
         const sample = await arena.lead({ lock: 'sample', timing: longTiming });
         // A start takes so long here and now: shots come at random until somewhat later.
         const slowestMs = (performance.now() - begun) * 1.3;
-        const shots = [...stages, ...Array.from({ length: 56 }, () => Math.random() * slowestMs)];
+        const seed = newSeed();
+        const dice = new Dice(seed);
+        const random = Array.from({ length: 56 }, (_, index) => dice.between(index, 0, slowestMs));
+        const shots = [...stages, ...random];
         const shoot = async (when: number | string, index: number): Promise<void> => {
           const name = `shot-${index}`;
           const run = arena.run({ command: arena.puppet(name), lock: name, timing: longTiming });
@@ -141,7 +145,7 @@ describe.concurrent('faults of leader-run', () => {
         sample.run.signal('SIGKILL');
         await sample.run.isAbandoned();
         const alive = arena.puppets.seen.filter(({ isGone }) => !isGone).map(({ name }) => name);
-        expect(alive, `shots: ${shots.join(' ')}`).toEqual([]);
+        expect(alive, `seed ${seed}, shots: ${shots.join(' ')}`).toEqual([]);
       },
     );
   });
