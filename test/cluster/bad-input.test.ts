@@ -2,22 +2,12 @@
 // full of other people's fields. Rows 27 and 29 of the list of bad input, and noise that passes the server's own checks.
 // To check: what cannot be stored at all is not tried here (test/process/bad-input.test.ts throws that).
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { onServers } from '../helpers/on-servers.ts';
 import { staged } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
-
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('leader-run', ({ client }) => {
   test('leads under a Lease that names a strategy of coordinated election, and leaves the strategy there', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       await lease.create({ strategy: 'OldestEmulationVersion', leaseDurationSeconds: 1 });

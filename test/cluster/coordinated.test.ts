@@ -1,14 +1,12 @@
 // Coordinated leader election (KEP-4355) on a real API server: the server chooses, leader-run obeys and still keeps its
 // promise. The built program, real processes; the server's own controller assigns the Lease.
 // To check: the order of events and what the objects say; the figures are measured and printed.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { leaseRule, type Stage, staged } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
-const figures: string[] = [];
 const candidateRule = { apiGroups: ['coordination.k8s.io'], resources: ['leasecandidates'], verbs: ['get', 'create', 'update', 'watch'] };
 const rules = [leaseRule, candidateRule];
 const version = (text: string): readonly string[] => ['--coordinated', '--binary-version', text];
@@ -16,16 +14,7 @@ const mergePatch = { 'content-type': 'application/merge-patch+json' };
 const candidatePath = ({ namespace }: Stage, name: string): string =>
   `/apis/coordination.k8s.io/v1beta1/namespaces/${namespace}/leasecandidates/${name}`;
 
-describe.skipIf(servers === null).concurrent('a coordinated leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('a coordinated leader-run', ({ client, figures }) => {
   const candidateOf = async (stage: Stage, name: string): Promise<Readonly<Record<string, string>>> => {
     const { body } = await client.admin('GET', candidatePath(stage, name));
     return (body as { spec?: Record<string, string> }).spec ?? {};

@@ -2,26 +2,14 @@
 // fills it with what is no record, removes its namespace. A leader that sees another holder kills at once, because that
 // one's command may be running; a standby never takes what it cannot read.
 // To check: the hands are the admin's, through the real API; the commands' stamps decide what happened.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Run, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { stateOf } from '../helpers/procfs.ts';
 import { staged } from '../helpers/stage.ts';
 import { until, untilDead } from '../helpers/wait.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
-const figures: string[] = [];
-
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('leader-run', ({ client, figures }) => {
   test('kills its command at once when another takes the Lease', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { ignoreTerm: true });

@@ -4,12 +4,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadAll } from 'js-yaml';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { LogEvent } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { staged } from '../helpers/stage.ts';
-import { connect, type KubeObject, type PolicyRule, type ServersClient } from '../helpers/servers-client.ts';
+import type { KubeObject, PolicyRule } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const folder = path.join(import.meta.dirname, '../../examples/kubernetes');
 const files = readdirSync(folder);
 
@@ -26,15 +26,7 @@ const rules = manifests('rbac.yaml').flatMap((manifest) => manifest.rules ?? [])
 /** The service account's part is played by a user. */
 const start = { lock: 'reports', user: 'worker' } as const;
 
-describe.skipIf(servers === null)('the example', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('the example', ({ client }) => {
   test.each(files)('%s is taken by the server, every field of it', async (file) => {
     expect(manifests(file).length).toBeGreaterThan(0);
     for (const manifest of manifests(file)) {
@@ -97,7 +89,7 @@ describe.skipIf(servers === null)('the example', () => {
       expect(status ?? signal).toBe(verb === 'watch' ? 'SIGTERM' : 125);
     }, { rules: less });
   });
-});
+}, { inTurn: true });
 
 function collectionOf({ apiVersion, kind, metadata }: Manifest): string {
   const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;

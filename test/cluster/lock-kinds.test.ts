@@ -1,15 +1,15 @@
 // leader-run itself on every kind of lock, on a real API server: it leads, hands over, and takes over after a crash;
 // pairs keep out candidates that know one of their objects; and what it leaves behind for those who look at the lock.
 // To check: the commands' stamps judge every test.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { lockKinds } from '../../src/cli/options.ts';
 import { leaderAnnotation } from '../../src/locks/kube/annotation.ts';
 import { type LogEvent, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { type Stage, staged } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
-import { connect, type KubeObject, type ServersClient } from '../helpers/servers-client.ts';
+import type { KubeObject } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const everything = {
   apiGroups: ['', 'coordination.k8s.io'],
   resources: ['endpoints', 'configmaps', 'leases'],
@@ -17,15 +17,7 @@ const everything = {
 };
 const events = { apiGroups: [''], resources: ['events'], verbs: ['create'] };
 
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('leader-run', ({ client }) => {
   test.each(lockKinds)('hands over and takes over on %s', async (kind) => {
     const flags = ['--lock-kind', kind];
     await staged(

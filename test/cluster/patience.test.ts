@@ -1,26 +1,15 @@
 // How long a candidate waits and how long a lock is kept, on a real Lease: --wait, --try, --hold-for, and what they
 // make together: one crontab line on ten machines that runs a job once. Also two runs that share an identity.
 // To check: statuses are those of the exit table; the Lease is read by the admin.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Run, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { staged } from '../helpers/stage.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 
 /** Boot time ticks in hundredths of a second, and a holder believes whichever of its clocks ran further. */
 const bootTickMs = 10;
-const servers = inject('servers');
-const figures: string[] = [];
 
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('leader-run', ({ client, figures }) => {
   test('with --wait 0 takes a lock that is free, and leaves one that is held', async () => {
     await staged(client, async ({ start, stamps }) => {
       const alice = await start('alice', { flags: ['--wait', '0'] });

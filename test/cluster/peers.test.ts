@@ -1,26 +1,16 @@
 // What other wrappers and client-go were measured to get wrong, and leader-run does not, on a real API server: those of
 // the cases that no other file of this folder has (docs/proof.md has the list of all). One test for each.
 // To check: each title names who fails how; commands are stamped ones where the promise is about two of them.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { leaderRun, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { isAlive } from '../helpers/procfs.ts';
 import { staged } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 import { startMeddler } from './faults/meddler.ts';
 
-const servers = inject('servers');
-
-describe.skipIf(servers === null).concurrent('where others fail, leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('where others fail, leader-run', ({ client }) => {
   test('ends with 7 when its command does (k8s-await-election: 1; lock-run-cmd, consul lock: 0)', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { runMs: 100, status: 7 });

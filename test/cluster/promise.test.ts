@@ -2,26 +2,14 @@
 // and after a crash when the lease ends. The built program, real processes, real signals; every test is one of the ways
 // in which other wrappers were measured to break it (two commands at once for seconds, or without end).
 // To check: what is asserted is the order of events and generous bounds; the figures are measured and printed.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { isAlive } from '../helpers/procfs.ts';
 import { staged } from '../helpers/stage.ts';
 import { until, untilDead } from '../helpers/wait.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
-const figures: string[] = [];
-
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('leader-run', ({ client, figures }) => {
   test('hands the lock over as soon as a draining command has ended, and not before', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { drainMs: 4000 });

@@ -2,8 +2,9 @@
 // that says what to add; later it is no verdict, and the term lasts as long as it would without any answer. A server
 // that is not there is waited for.
 // To check: rights are real Roles, tokens are real service account tokens, and the texts name what is missing.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { leaseRule, type Stage, staged } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
@@ -11,19 +12,8 @@ import { connect, type ServersClient } from '../helpers/servers-client.ts';
 
 /** Boot time ticks in hundredths of a second, and a holder believes whichever of its clocks ran further. */
 const bootTickMs = 10;
-const servers = inject('servers');
-const figures: string[] = [];
 
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('leader-run', ({ client, figures }) => {
   const missing: readonly { readonly name: string; readonly verbs: readonly string[] }[] = [
     { name: 'get', verbs: [] },
     { name: 'create', verbs: ['get', 'update', 'watch'] },

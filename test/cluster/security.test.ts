@@ -4,25 +4,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { leaderRun, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { staged } from '../helpers/stage.ts';
 import { until, untilDead } from '../helpers/wait.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 import { makeCertificates } from '../helpers/certificates.ts';
 
-const servers = inject('servers');
 const evil = 'bob\u001b[2J\u001b]8;;http://x\u0007\u009b31m\r\n{"event":"exit"}\u202e\u2028';
 
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('leader-run', ({ client }) => {
   test('shows a holder of terminal escapes as text, for people and for machines, and outlives it', async () => {
     await staged(client, async ({ start, stamps, lease, namespace, file }) => {
       await lease.create({ holderIdentity: evil, leaseDurationSeconds: 2 });

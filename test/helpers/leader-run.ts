@@ -159,9 +159,9 @@ export class Run {
     });
   }
 
-  /** On a terminal a line may begin with what was typed (^C); guardian, command and Node write here too. */
+  /** Of leader-run, whose line may begin with what was typed on a terminal (^C), or of another elector. */
   #read(line: string): void {
-    const json = /\{"(?:time|event|at)".*/.exec(line)?.[0];
+    const json = /\{"time".*|^\{"(?:event|at)".*/.exec(line)?.[0];
     if (json === undefined) return;
     try {
       const fields = JSON.parse(json) as Record<string, unknown>;
@@ -169,7 +169,7 @@ export class Run {
       const its = { event: asText(event), level: asText(level), message: asText(message), time: asText(time ?? at) };
       this.events.push({ ...fields, ...its, at: Date.parse(its.time) });
     } catch {
-      // Two processes have written into one line.
+      // Guardian, command and Node write here too, and may have written into the line.
     }
   }
 

@@ -3,31 +3,21 @@
 // Where it has none, the test prints what it saw: client-go with ReleaseOnCancel gives the Lease back before its
 // command has ended, and ends no command when it is killed or stopped itself.
 // To check: the commands' stamps judge every test but those that say `unjudged` and why.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { type Run, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { staged } from '../helpers/stage.ts';
 import { until, untilDead } from '../helpers/wait.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 import { clientGoElector } from '../helpers/client-go.ts';
-
-const servers = inject('servers');
-const figures: string[] = [];
 
 /** How much longer leader-run waits for a holder that is not leader-run. */
 const foreignGraceMs = (short.leaseMs * 7) / 15;
 
-describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
-  let client: ServersClient;
+onServers('leader-run and client-go', ({ client, figures }) => {
   let binary: string;
   beforeAll(async () => {
-    if (servers === null) return;
-    client = connect(servers);
     binary = await clientGoElector();
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
   });
 
   test('see each other lead and wait for each other', async () => {

@@ -3,37 +3,24 @@
 // Knows where that elector is not safe (it releases before its command has ended, waits longer for a request than its
 // deadline allows, and believes written times) and where it is stuck: in a ConfigMap it reads no record but fabric8's.
 // To check: the commands' stamps judge every test but those of what is not safe, which expect two commands at once.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { short } from '../helpers/leader-run.ts';
 import { type Stage, staged } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 import { fabric8Elector } from './fabric8/elector.ts';
 import {
-  beforeRenewal, cutOff, earlyRelease, foreignGraceMs, had, kindFlags, oddities, pathOf, type Peer, relay, type Row,
-  rules, startPeer, table, versions,
+  alongside, beforeRenewal, cutOff, earlyRelease, foreignGraceMs, had, kindFlags, oddities, pathOf, type Peer, relay, rules, startPeer, versions,
 } from './peers.ts';
 
-const servers = inject('servers');
 const program = await had("fabric8's Java client", fabric8Elector);
 
-describe.skipIf(program === null).concurrent("leader-run and fabric8's Java client", () => {
+alongside("leader-run and fabric8's Java client", program, ({ client, rows, figures }) => {
   const peer: Peer = {
     name: `fabric8 ${versions.fabric8}`,
     program: program ?? '',
     timing: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=0.4'],
     release: '-release-on-cancel',
   };
-  const rows: Row[] = [];
-  const figures: string[] = [];
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log([table(rows), ...figures].join('\n'));
-  });
 
   test('take a Lease from each other, however the holder ends', async () => {
     rows.push(await relay(client, { peer, kind: 'leases' }));

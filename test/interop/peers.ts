@@ -4,8 +4,9 @@
 // To check: the stamps judge every hand-over; and leader-run, coming next after a holder that did not release, began no
 // earlier than the lease and the foreign grace after the last renewal that could be seen.
 import { readFileSync } from 'node:fs';
-import { expect, inject } from 'vitest';
+import { afterAll, expect, inject } from 'vitest';
 import { type Run, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { lockName, type Stage, staged, type StartOptions } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
@@ -102,6 +103,28 @@ export async function beforeRenewal(client: ServersClient, path: string): Promis
     return version !== first;
   });
   return since;
+}
+
+export interface Alongside {
+  readonly client: ServersClient;
+  /** What was seen of each relay, for the table that is printed first. */
+  readonly rows: Row[];
+  readonly figures: string[];
+}
+
+/** The frame of a file about one peer; `program` is null where it cannot be had, and then all of it is skipped. */
+export function alongside(title: string, program: string | null, body: (shared: Alongside) => void): void {
+  onServers(
+    title,
+    ({ client, figures }) => {
+      const rows: Row[] = [];
+      afterAll(() => {
+        figures.unshift(table(rows));
+      });
+      body({ client, rows, figures });
+    },
+    { lacking: program === null },
+  );
 }
 
 /** What leader-run has said about records that are not as they should be. */

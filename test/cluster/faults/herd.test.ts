@@ -1,24 +1,16 @@
 // Row 36 of the fault matrix: fifty candidates of one lock come at once, and then their leader dies. One command at a
 // time, and a server that is not overrun: what reaches it is counted by the server itself.
 // To check: L = 15 s, as it is by default; the fifty share this machine, so times say little and are only printed.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Run } from '../../helpers/leader-run.ts';
+import { onServers } from '../../helpers/on-servers.ts';
 import { staged } from '../../helpers/stage.ts';
 import { until } from '../../helpers/wait.ts';
-import { connect, type ServersClient } from '../../helpers/servers-client.ts';
+import type { ServersClient } from '../../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const herdSize = 50;
 
-describe.skipIf(servers === null)('a herd', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('a herd', ({ client }) => {
   test('of fifty candidates has one command at a time, and does not overrun the server', { timeout: 300_000 }, async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const herd = await Promise.all(
@@ -56,7 +48,7 @@ describe.skipIf(servers === null)('a herd', () => {
       expect(await stamps.lives()).toHaveLength(2);
     });
   });
-});
+}, { inTurn: true });
 
 async function requestsWhile(client: ServersClient, work: () => Promise<void>) {
   const [before, from] = [await leaseRequests(client), performance.now()];

@@ -3,14 +3,14 @@
 // To check: L = 15 s where a restart must fit into the renew deadline; else the short timings. RBAC users throughout,
 // so that a restarted server's first 403s are met (row 14).
 import { cp, readFile, rm } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { short } from '../../helpers/leader-run.ts';
+import { onOwnServers } from '../../helpers/on-servers.ts';
 import type { Stage } from '../../helpers/stage.ts';
 import { until } from '../../helpers/wait.ts';
-import { startServers, type Servers } from '../../helpers/servers.ts';
+import type { Servers } from '../../helpers/servers.ts';
 import { type ConditionalRow, expectKept, inPod, playRow, type Played, printed, renewedAgain, startPair } from './table.ts';
 
-const table: Played[] = [];
 let servers: Servers;
 
 const patient = { timing: ['--lease-duration', '15s'] };
@@ -113,13 +113,13 @@ const rows: readonly ConditionalRow[] = [
   },
 ];
 
-describe.skipIf(inject('servers') === null)('the fault matrix, servers', () => {
-  beforeAll(async () => {
-    servers = await startServers();
+onOwnServers('the fault matrix, servers', ({ servers: own, figures }) => {
+  const table: Played[] = [];
+  beforeAll(() => {
+    servers = own();
   });
-  afterAll(async () => {
-    await servers.close();
-    console.log(printed(table));
+  afterAll(() => {
+    figures.push(printed(table));
   });
 
   test.for([...rows, ...rows.map(inPod)])('row $row: $fault: $expected', async ({ needs, ...row }, { skip }) => {
