@@ -9,7 +9,8 @@ import { type Stage, staged } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
 import { fabric8Elector } from './fabric8/elector.ts';
 import {
-  alongside, beforeRenewal, cutOff, earlyRelease, foreignGraceMs, had, kindFlags, oddities, pathOf, type Peer, relay, rules, startPeer, versions,
+  alongside, beforeRenewal, cutOff, earlyRelease, foreignGraceMs, had, kindFlags, oddities, pathOf, type Peer, relay,
+  rules, startPeer, versions,
 } from './peers.ts';
 
 const program = await had("fabric8's Java client", fabric8Elector);
