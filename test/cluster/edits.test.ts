@@ -20,7 +20,7 @@ onServers('leader-run', ({ client, figures }) => {
       const deadAt = await untilDead([pid]);
       figures.push(`Lease taken by PATCH: the command dead after ${deadAt - takenAt} ms`);
       expect(deadAt - takenAt).toBeLessThan(4000);
-      expect((await alice.event('lost'))).toMatchObject({ reason: 'taken', holder: 'mallory' });
+      expect(await alice.event('lost')).toMatchObject({ reason: 'taken', holder: 'mallory' });
       // A holder that is not leader-run: 2 s, and 7/15 of that more.
       const again = await stamps.started('alice', 2);
       expect(again.startedAt - takenAt).toBeGreaterThanOrEqual(2000 * (1 + 7 / 15));

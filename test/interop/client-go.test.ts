@@ -27,7 +27,7 @@ onServers('leader-run and client-go', ({ client, figures }) => {
       const gopher = await startClientGo('gopher', binary);
       expect((await gopher.event('new-leader'))['leader']).toBe('alice');
       const bob = await start('bob');
-      expect((await bob.event('standing-by'))).toMatchObject({ leader: 'alice', foreign: false });
+      expect(await bob.event('standing-by')).toMatchObject({ leader: 'alice', foreign: false });
       await alice.event('renewed', { fits: ({ at }) => at > (bob.events[0]?.at ?? 0) + 2 * short.leaseMs });
       expect(await stamps.lives()).toHaveLength(1);
       expect((await lease.spec())['leaseTransitions']).toBe(0);
@@ -56,7 +56,7 @@ onServers('leader-run and client-go', ({ client, figures }) => {
       const gopher = await startClientGo('gopher', binary, { flags: ['-release-on-cancel'] });
       await stamps.started('gopher');
       const alice = await start('alice');
-      expect((await alice.event('standing-by'))).toMatchObject({ leader: 'gopher', foreign: true });
+      expect(await alice.event('standing-by')).toMatchObject({ leader: 'gopher', foreign: true });
       gopher.signal('SIGTERM');
       const second = await stamps.started('alice');
       const first = await stamps.started('gopher');
