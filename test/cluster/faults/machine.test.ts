@@ -185,7 +185,7 @@ const rows: readonly ConditionalRow[] = [
     needs: () => missing('unshare', 'nsenter') ?? notRoot(),
     play: async (stage) => {
       const full = await disk();
-      const on = { local: path.join(full.folder, 'store'), through: full.through };
+      const on = { store: path.join(full.folder, 'store'), through: full.through };
       const pair = await startPair(stage, { alice: { ...on, timing }, bob: { ...on, timing } });
       full.fill();
       const { message } = await pair.alice.event('trouble');
@@ -202,7 +202,7 @@ const rows: readonly ConditionalRow[] = [
     needs: () => missing('unshare', 'nsenter') ?? notRoot(),
     play: async (stage) => {
       const full = await disk();
-      const on = { local: path.join(full.folder, 'store'), through: full.through };
+      const on = { store: path.join(full.folder, 'store'), through: full.through };
       const { alice, bob, first } = await startPair(stage, { alice: { ...on, ignoreTerm: true }, bob: on });
       full.fill();
       const { at: lostAt } = await alice.event('lost');
