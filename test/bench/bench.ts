@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { goTool } from '../helpers/go-tool.ts';
 import { etcdctlBinary, type Servers, startServers } from '../helpers/servers.ts';
-import { clientGoElector } from '../interop/client-go/elector.ts';
+import { clientGoElector } from '../helpers/client-go.ts';
 import { type Contender, contenders, type Name, namespace, type Setting } from './contenders.ts';
 import { plainEnvironment } from './processes.ts';
 

@@ -4,8 +4,11 @@
 // Invariant: a signal goes only to a process that was started here, or to a command that stamped its pid for us.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { closeSync, openSync } from 'node:fs';
+import { fieldsOf, listOf, textOf, wordsOf } from '../helpers/procfs.ts';
+
+export { descendantsOf as descendants } from '../helpers/procfs.ts';
+export { until } from '../helpers/wait.ts';
 
 export interface Launch {
   readonly file: string;
@@ -77,7 +80,7 @@ export function adoptCommand(pid: number, mark: string): void {
 export function killCommand(pid: number): void {
   const mark = commands.get(pid);
   commands.delete(pid);
-  if (mark !== undefined && readText(`/proc/${pid}/cmdline`).split('\0').includes(mark)) process.kill(pid, 'SIGKILL');
+  if (mark !== undefined && wordsOf(pid).includes(mark)) process.kill(pid, 'SIGKILL');
 }
 
 export interface Memory {
@@ -86,7 +89,7 @@ export interface Memory {
 }
 
 export function memoryOf(pid: number): Memory {
-  const text = readText(`/proc/${pid}/smaps_rollup`);
+  const text = textOf(`/proc/${pid}/smaps_rollup`);
   const megabytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024;
   return { rssMb: megabytes('Rss'), pssMb: megabytes('Pss') };
@@ -97,68 +100,30 @@ export function memoryOf(pid: number): Memory {
  * uses in a minute; the scheduler's own sum of its threads is in nanoseconds, and is taken where it is to be had.
  */
 export function cpuMs(pid: number): number {
-  const tasks = listed(`/proc/${pid}/task`).map((task) => readText(`/proc/${pid}/task/${task}/schedstat`));
+  const tasks = listOf(`/proc/${pid}/task`).map((task) => textOf(`/proc/${pid}/task/${task}/schedstat`));
   const exact = tasks.map((text) => Number(text.split(' ')[0])).reduce((sum, ns) => sum + ns, 0) / 1e6;
   return exact > 0 ? exact : tickedCpuMs(pid);
 }
 
 /** For processes whose threads come and go, such as Go programs. */
 export function tickedCpuMs(pid: number): number {
-  const stat = readText(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = fieldsOf(pid);
   const ticksPerSecond = 100; // USER_HZ, which no Linux of today sets otherwise.
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond;
 }
 
-/** Its children, and theirs; in no order. */
-export function descendants(pid: number): number[] {
-  const children = listed(`/proc/${pid}/task`).flatMap((task) =>
-    readText(`/proc/${pid}/task/${task}/children`).trim().split(' '),
-  );
-  return children
-    .filter((text) => text !== '')
-    .map(Number)
-    .flatMap((child) => [child, ...descendants(child)]);
-}
-
 export function commandLine(pid: number): string {
-  return readText(`/proc/${pid}/cmdline`).split('\0').join(' ').trim();
+  return wordsOf(pid).join(' ');
 }
 
 export function descriptors(pid: number): number {
-  return listed(`/proc/${pid}/fd`).length;
+  return listOf(`/proc/${pid}/fd`).length;
 }
 
 export function loadAverage(): number {
-  return Number(readText('/proc/loadavg').split(' ')[0]);
+  return Number(textOf('/proc/loadavg').split(' ')[0]);
 }
 
 export function processCount(): number {
-  return listed('/proc').filter((name) => /^\d+$/.test(name)).length;
-}
-
-export async function until<T>(what: string, ask: () => T | Promise<T>, withinMs: number): Promise<NonNullable<T>> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== null && answer !== false) return answer;
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await sleep(10); // A step of polling; what is measured is stamped by others.
-  }
-}
-
-function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return []; // It has ended.
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return ''; // It has ended.
-  }
+  return listOf('/proc').filter((name) => /^\d+$/.test(name)).length;
 }

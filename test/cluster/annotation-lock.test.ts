@@ -5,30 +5,27 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { annotationLock, type AnnotatedKind, leaderAnnotation } from '../../src/locks/kube/annotation.ts';
 import { loadKube } from '../../src/kube-api/config/load.ts';
 import type { KubeTarget } from '../../src/kube-api/target.ts';
 import { openTransport } from '../../src/kube-api/transport.ts';
-import { type Backend, facts } from '../contract/facts.ts';
-import { kinds } from '../contract/kinds.ts';
-import type { Resource } from '../contract/memory-api.ts';
-import { connect, type PolicyRule, type ServersClient, type User } from '../helpers/servers-client.ts';
+import { type Backend, facts } from '../helpers/lock-facts.ts';
+import { kinds } from '../helpers/lock-kinds.ts';
+import type { Resource } from '../helpers/memory-api.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import type { PolicyRule, User } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const clock = systemClock();
 const attempt = { limitMs: 10_000 };
 
-describe.skipIf(servers === null)('on a real API server', () => {
-  let client: ServersClient;
+onServers('on a real API server', ({ client }) => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'leader-run-annotation-'));
-    if (servers !== null) client = connect(servers);
   });
   afterAll(() => {
-    client.disconnect();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -144,4 +141,4 @@ describe.skipIf(servers === null)('on a real API server', () => {
     expect(warnings).toEqual([expect.stringMatching(/ warns: v1 Endpoints is deprecated in v1\.33\+/)]);
     lock.close();
   });
-});
+}, { inTurn: true });

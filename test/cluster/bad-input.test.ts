@@ -2,27 +2,18 @@
 // full of other people's fields. Rows 27 and 29 of the list of bad input, and noise that passes the server's own checks.
 // To check: what cannot be stored at all is not tried here (test/process/bad-input.test.ts throws that).
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { staged, until } from '../helpers/candidate.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import { onServers } from '../helpers/on-servers.ts';
+import { staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 
-const servers = inject('servers');
-
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('leader-run', ({ client }) => {
   test('leads under a Lease that names a strategy of coordinated election, and leaves the strategy there', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       await lease.create({ strategy: 'OldestEmulationVersion', leaseDurationSeconds: 1 });
       const alice = await start('alice');
       await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
       expect(await lease.spec()).toMatchObject({ holderIdentity: 'alice', strategy: 'OldestEmulationVersion' });
       alice.signal('SIGTERM');
       await alice.end();
@@ -37,7 +28,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       await lease.patch({ metadata: { finalizers: ['example.com/keep'], labels: { app: 'x' } } });
       const before = (await lease.read())?.metadata?.uid;
       await lease.remove();
-      await alice.line('renewed', { from: alice.lines.length });
+      await alice.event('renewed', { from: alice.events.length });
       expect(await lease.read()).toMatchObject({
         metadata: { uid: before, finalizers: ['example.com/keep'], labels: { app: 'x' } },
       });
@@ -48,7 +39,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         return uid === before ? undefined : uid;
       });
       expect(after).not.toBe(before);
-      await alice.line('renewed', { from: alice.lines.length });
+      await alice.event('renewed', { from: alice.events.length });
       expect((await stamps.lives()).map((life) => life.pid)).toEqual([pid]);
     });
   });
@@ -73,7 +64,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
           const alice = await start('alice');
           const { startedAt } = await stamps.started('alice');
           expect(startedAt - madeAt, `seed ${seed}`).toBeGreaterThanOrEqual(spec.leaseDurationSeconds * 1000);
-          expect(alice.text().replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+          expect(alice.stderr.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
           expect(Number((await lease.spec())['leaseTransitions'])).toBeLessThan(2 ** 31);
         }),
       ),

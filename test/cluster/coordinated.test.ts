@@ -1,12 +1,12 @@
 // Coordinated leader election (KEP-4355) on a real API server: the server chooses, leader-run obeys and still keeps its
 // promise. The built program, real processes; the server's own controller assigns the Lease.
 // To check: the order of events and what the objects say; the figures are measured and printed.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { leaseRule, short, staged, type Stage, until } from '../helpers/candidate.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import { short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { leaseRule, type Stage, staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 
-const servers = inject('servers');
-const figures: string[] = [];
 const candidateRule = { apiGroups: ['coordination.k8s.io'], resources: ['leasecandidates'], verbs: ['get', 'create', 'update', 'watch'] };
 const rules = [leaseRule, candidateRule];
 const version = (text: string): readonly string[] => ['--coordinated', '--binary-version', text];
@@ -14,16 +14,7 @@ const mergePatch = { 'content-type': 'application/merge-patch+json' };
 const candidatePath = ({ namespace }: Stage, name: string): string =>
   `/apis/coordination.k8s.io/v1beta1/namespaces/${namespace}/leasecandidates/${name}`;
 
-describe.skipIf(servers === null).concurrent('a coordinated leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('a coordinated leader-run', ({ client, figures }) => {
   const candidateOf = async (stage: Stage, name: string): Promise<Readonly<Record<string, string>>> => {
     const { body } = await client.admin('GET', candidatePath(stage, name));
     return (body as { spec?: Record<string, string> }).spec ?? {};
@@ -33,15 +24,15 @@ describe.skipIf(servers === null).concurrent('a coordinated leader-run', () => {
     await staged(client, async (stage) => {
       const alice = await stage.start('alice', { flags: version('1.5.0') });
       const { startedAt } = await stage.stamps.started('alice');
-      expect((await alice.line('taking')).fields['from']).toBe('invited');
-      await alice.line('renewed');
+      expect((await alice.event('taking'))['from']).toBe('invited');
+      await alice.event('renewed');
       expect(await stage.lease.spec()).toMatchObject({
         holderIdentity: 'alice', strategy: 'OldestEmulationVersion', leaseDurationSeconds: short.leaseMs / 1000,
       });
       expect(await candidateOf(stage, 'alice')).toMatchObject({
         leaseName: 'job', binaryVersion: '1.5.0', emulationVersion: '1.5.0', strategy: 'OldestEmulationVersion',
       });
-      figures.push(`chosen, first sight of the Lease to the command's start: ${startedAt - (await alice.line('started')).at} ms`);
+      figures.push(`chosen, first sight of the Lease to the command's start: ${startedAt - (await alice.event('started')).at} ms`);
       alice.signal('SIGTERM');
       expect((await alice.end()).status).toBe(0);
     }, { rules });
@@ -66,17 +57,17 @@ describe.skipIf(servers === null).concurrent('a coordinated leader-run', () => {
       const alice = await start('alice', { flags: version('1.5.0'), drainMs: 5000 });
       await stamps.started('alice');
       const bob = await start('bob', { flags: version('1.4.0') });
-      await alice.line('deposed');
+      await alice.event('deposed');
       const asked = await until('the command is told', async () => (await stamps.lives())[0]?.askedAt);
-      await alice.line('renewed', { fits: (line) => line.at > asked + 1000 });
+      await alice.event('renewed', { fits: (line) => line.at > asked + 1000 });
       expect(await lease.spec()).toMatchObject({ holderIdentity: 'alice', preferredHolder: 'bob' });
-      await alice.line('released');
-      await bob.line('elected');
+      await alice.event('released');
+      await bob.event('elected');
       const [first, second] = [await stamps.started('alice'), await stamps.started('bob')];
       expect(first.ended).toBe(true);
       expect(alice.all('lost')).toEqual([]);
       figures.push(`deposed: drained ${first.lastSeen - asked} ms, the next command ${second.startedAt - first.lastSeen} ms after its end`);
-      await alice.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'bob' });
+      await alice.event('standing-by', { fits: ({ leader }) => leader === 'bob' });
     }, { rules });
   });
 
@@ -85,7 +76,7 @@ describe.skipIf(servers === null).concurrent('a coordinated leader-run', () => {
       const alice = await start('alice', { flags: version('1.5.0') });
       await stamps.started('alice');
       const bob = await start('bob', { flags: version('1.5.0') });
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       alice.signal('SIGKILL');
       await alice.end();
       const renewedAt = await lease.renewedAt();
@@ -100,7 +91,7 @@ describe.skipIf(servers === null).concurrent('a coordinated leader-run', () => {
       if (there === 'free') await lease.create({ holderIdentity: '' });
       const alice = await start('alice', { flags: version('1.5.0') });
       expect((await alice.end()).status).toBe(125);
-      const { message } = await alice.line('exit');
+      const { message } = await alice.event('exit');
       expect(message).toContain('cannot read leasecandidate');
       expect(message).toContain('resources: [leasecandidates]');
       expect(await stamps.lives()).toEqual([]);

@@ -2,35 +2,25 @@
 // fills it with what is no record, removes its namespace. A leader that sees another holder kills at once, because that
 // one's command may be running; a standby never takes what it cannot read.
 // To check: the hands are the admin's, through the real API; the commands' stamps decide what happened.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Candidate, short, staged, until, untilDead } from '../helpers/candidate.ts';
-import { stateOf } from '../helpers/run-cli.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import { type Run, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { stateOf } from '../helpers/procfs.ts';
+import { staged } from '../helpers/stage.ts';
+import { until, untilDead } from '../helpers/wait.ts';
 
-const servers = inject('servers');
-const figures: string[] = [];
-
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('leader-run', ({ client, figures }) => {
   test('kills its command at once when another takes the Lease', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { ignoreTerm: true });
       const { pid } = await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
       const takenAt = Date.now();
       await lease.patch({ spec: { holderIdentity: 'mallory', leaseDurationSeconds: 2 } });
       const deadAt = await untilDead([pid]);
       figures.push(`Lease taken by PATCH: the command dead after ${deadAt - takenAt} ms`);
       expect(deadAt - takenAt).toBeLessThan(4000);
-      expect((await alice.line('lost')).fields).toMatchObject({ reason: 'taken', holder: 'mallory' });
+      expect(await alice.event('lost')).toMatchObject({ reason: 'taken', holder: 'mallory' });
       // A holder that is not leader-run: 2 s, and 7/15 of that more.
       const again = await stamps.started('alice', 2);
       expect(again.startedAt - takenAt).toBeGreaterThanOrEqual(2000 * (1 + 7 / 15));
@@ -42,8 +32,8 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice', { ignoreTerm: true });
       const first = await stamps.started('alice');
       // It is the watch that sees what no read would.
-      await alice.line('watch-up');
-      await alice.line('renewed');
+      await alice.event('watch-up');
+      await alice.event('renewed');
       const holder = (await lease.spec())['holderIdentity'];
       await lease.patch({ spec: { holderIdentity: 'mallory' } });
       await lease.patch({ spec: { holderIdentity: holder } });
@@ -57,7 +47,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { ignoreTerm: true });
       const { pid } = await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
       const blankedAt = Date.now();
       await lease.patch({ spec: { holderIdentity: '' } });
       const deadAt = await untilDead([pid]);
@@ -72,17 +62,17 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice');
       await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       // A moment without the Lease is seen by a watch, or not at all.
-      await bob.line('watch-up');
-      await alice.line('renewed');
+      await bob.event('watch-up');
+      await alice.event('renewed');
       const before = (await lease.read())?.metadata?.uid;
       await lease.remove();
       const after = await until('the Lease is made again', async () => (await lease.read())?.metadata?.uid);
       expect(after).not.toBe(before);
       expect((await lease.spec())['holderIdentity']).toBe('alice');
-      await alice.line('renewed', { from: alice.lines.length });
-      await bob.line('vanished');
+      await alice.event('renewed', { from: alice.events.length });
+      await bob.event('vanished');
       expect(alice.all('lost')).toEqual([]);
       expect(await stamps.lives()).toHaveLength(1);
     });
@@ -91,7 +81,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
   test('ends its command when the Lease is deleted and made again by another', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       // A lease so long that her guardian has no reason to act while she is stopped.
-      const alice = await start('alice', { ignoreTerm: true, timings: ['--lease-duration', '60s'] });
+      const alice = await start('alice', { ignoreTerm: true, timing: ['--lease-duration', '60s'] });
       const { pid } = await stamps.started('alice');
       // For as long as the other one needs to come first.
       alice.signal('SIGSTOP');
@@ -100,9 +90,9 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       await lease.create({ holderIdentity: 'mallory', leaseDurationSeconds: 2 });
       alice.signal('SIGCONT');
       await untilDead([pid]);
-      const { fields } = await alice.line('lost');
-      expect(['recreated', 'taken']).toContain(fields['reason']);
-      expect(fields['holder']).toBe('mallory');
+      const { reason, holder } = await alice.event('lost');
+      expect(['recreated', 'taken']).toContain(reason);
+      expect(holder).toBe('mallory');
     });
   });
 
@@ -111,7 +101,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice');
       await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       const endAt = performance.now() + 2 * short.leaseMs;
       let writes = 0;
       while (performance.now() < endAt) {
@@ -121,7 +111,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       figures.push(`labels written ${writes} times in ${(2 * short.leaseMs) / 1000} s: ${alice.all('renewed').length} renewals`);
       expect(alice.all('lost')).toEqual([]);
       expect(await stamps.lives()).toHaveLength(1);
-      await alice.line('renewed', { from: alice.lines.length });
+      await alice.event('renewed', { from: alice.events.length });
       expect((await lease.read())?.metadata?.labels).toEqual({ stamp: String(writes) });
     });
   });
@@ -145,11 +135,11 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice');
       const life = await stamps.started('alice');
       expect(life.startedAt - startedAt).toBeGreaterThanOrEqual(heldForMs);
-      expect(alice.text()).not.toContain('\u001b');
+      expect(alice.stderr).not.toContain('\u001b');
       // Who takes a Lease for a free one has nobody to stand by for.
       expect(alice.all('standing-by').length > 0).toBe(heldForMs > 0);
-      const before = alice.lines.length;
-      await alice.line('renewed', { from: before });
+      const before = alice.events.length;
+      await alice.event('renewed', { from: before });
     });
   });
 
@@ -158,11 +148,11 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice', { flags: ['--on-lost', 'exit'] });
       await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       // No controller empties a namespace here, so its content goes by hand, as that controller would do it.
       expect((await client.admin('DELETE', `/api/v1/namespaces/${namespace}`)).status).toBe(200);
       expect((await client.admin('DELETE', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/job`)).status).toBe(200);
-      const { message } = await alice.line('trouble');
+      const { message } = await alice.event('trouble');
       expect(message).toContain('namespace');
       const end = await alice.end();
       expect(end.status).toBe(122);
@@ -172,6 +162,6 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
   });
 });
 
-function stillWaits(candidate: Candidate): boolean {
+function stillWaits(candidate: Run): boolean {
   return candidate.all('exit').length === 0 && candidate.all('elected').length === 0;
 }

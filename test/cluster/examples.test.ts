@@ -4,11 +4,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadAll } from 'js-yaml';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type LogLine, staged } from '../helpers/candidate.ts';
-import { connect, type KubeObject, type PolicyRule, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import type { LogEvent } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { staged } from '../helpers/stage.ts';
+import type { KubeObject, PolicyRule } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const folder = path.join(import.meta.dirname, '../../examples/kubernetes');
 const files = readdirSync(folder);
 
@@ -25,15 +26,7 @@ const rules = manifests('rbac.yaml').flatMap((manifest) => manifest.rules ?? [])
 /** The service account's part is played by a user. */
 const start = { lock: 'reports', user: 'worker' } as const;
 
-describe.skipIf(servers === null)('the example', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('the example', ({ client }) => {
   test.each(files)('%s is taken by the server, every field of it', async (file) => {
     expect(manifests(file).length).toBeGreaterThan(0);
     for (const manifest of manifests(file)) {
@@ -64,16 +57,16 @@ describe.skipIf(servers === null)('the example', () => {
   test('gives the rights to lead, to stand by and to take over', async () => {
     await staged(client, async ({ start: run }) => {
       const alice = await run('alice', { ...start, command: ['sleep', '60'] });
-      await alice.line('elected');
+      await alice.event('elected');
       const bob = await run('bob', { ...start, command: ['true'] });
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       alice.signal('SIGTERM');
       await alice.end();
-      await bob.line('elected');
+      await bob.event('elected');
       expect(await bob.end()).toMatchObject({ status: 0 });
-      const complaints = [...alice.lines, ...bob.lines].filter(({ level }) => level === 'warn' || level === 'error');
+      const complaints = [...alice.events, ...bob.events].filter(({ level }) => level === 'warn' || level === 'error');
       // A server that is slow for a moment says nothing of rights.
-      const isSlow = ({ fields }: LogLine) => (fields['trouble'] as { cause?: string } | undefined)?.cause === 'timeout';
+      const isSlow = ({ trouble }: LogEvent) => (trouble as { cause?: string } | undefined)?.cause === 'timeout';
       expect(complaints.filter((line) => !isSlow(line))).toEqual([]);
     }, { rules });
   });
@@ -86,16 +79,17 @@ describe.skipIf(servers === null)('the example', () => {
     );
     await staged(client, async ({ start: run }) => {
       const carol = await run('carol', { ...start, command: ['sleep', '60'] });
-      const complaint = await carol.line(verb === 'watch' ? 'watch-down' : 'exit');
+      const complaint = await carol.event(verb === 'watch' ? 'watch-down' : 'exit');
       expect(complaint.message).toContain(`resourceNames: [reports], verbs: [${verbs.join(', ')}]`);
       if (verb === 'watch') {
-        await carol.line('command-started');
+        await carol.event('command-started');
         carol.signal('SIGTERM');
       }
-      expect(await carol.end()).toMatchObject({ status: verb === 'watch' ? 143 : 125 });
+      const { status, signal } = await carol.end();
+      expect(status ?? signal).toBe(verb === 'watch' ? 'SIGTERM' : 125);
     }, { rules: less });
   });
-});
+}, { inTurn: true });
 
 function collectionOf({ apiVersion, kind, metadata }: Manifest): string {
   const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { loadKube } from '../../src/kube-api/config/load.ts';
 import { leaseLock } from '../../src/locks/kube/lease.ts';
@@ -14,23 +14,20 @@ import type { Lock, Sighting, WatchNews, WriteAnswer } from '../../src/locks/loc
 import { released, renewed, taken } from '../../src/locks/record.ts';
 import { openTransport } from '../../src/kube-api/transport.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { connect, type PolicyRule, type ServersClient, type User } from '../helpers/servers-client.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import type { PolicyRule, User } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const attempt = { limitMs: 10_000 };
 /** A limit that only a test that has failed already meets. */
 const patienceMs = 10_000;
 const clock = systemClock();
 
-describe.skipIf(servers === null)('the Lease lock', () => {
-  let client: ServersClient;
+onServers('the Lease lock', ({ client }) => {
   let namespace: string;
   let folder: string;
   const locks: Lock[] = [];
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'leader-run-lease-'));
-    if (servers === null) throw new Error('These tests are skipped without servers.');
-    client = connect(servers);
   });
   beforeEach(async () => {
     namespace = `lease-${randomUUID()}`;
@@ -40,7 +37,6 @@ describe.skipIf(servers === null)('the Lease lock', () => {
     for (const lock of locks.splice(0)) lock.close();
   });
   afterAll(() => {
-    client.disconnect();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -368,4 +364,4 @@ describe.skipIf(servers === null)('the Lease lock', () => {
     locks.push(lock);
     expect(await lock.read(attempt)).toMatchObject({ kind: 'failed', trouble: { cause: 'unauthorized' } });
   });
-});
+}, { inTurn: true });

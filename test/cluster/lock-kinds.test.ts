@@ -1,13 +1,15 @@
 // leader-run itself on every kind of lock, on a real API server: it leads, hands over, and takes over after a crash;
 // pairs keep out candidates that know one of their objects; and what it leaves behind for those who look at the lock.
 // To check: the commands' stamps judge every test.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { lockKinds } from '../../src/cli/options.ts';
 import { leaderAnnotation } from '../../src/locks/kube/annotation.ts';
-import { type LogLine, short, staged, type Stage, until } from '../helpers/candidate.ts';
-import { connect, type KubeObject, type ServersClient } from '../helpers/servers-client.ts';
+import { type LogEvent, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { type Stage, staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
+import type { KubeObject } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const everything = {
   apiGroups: ['', 'coordination.k8s.io'],
   resources: ['endpoints', 'configmaps', 'leases'],
@@ -15,15 +17,7 @@ const everything = {
 };
 const events = { apiGroups: [''], resources: ['events'], verbs: ['create'] };
 
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('leader-run', ({ client }) => {
   test.each(lockKinds)('hands over and takes over on %s', async (kind) => {
     const flags = ['--lock-kind', kind];
     await staged(
@@ -32,19 +26,19 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         const alice = await start('alice', { flags, drainMs: 500 });
         await stamps.started('alice');
         const bob = await start('bob', { flags });
-        const standing = await bob.line('standing-by');
-        expect(standing.fields).toMatchObject({ leader: 'alice', foreign: false, durationMs: short.leaseMs });
-        await alice.line('renewed', { from: alice.lines.length });
+        const standing = await bob.event('standing-by');
+        expect(standing).toMatchObject({ leader: 'alice', foreign: false, durationMs: short.leaseMs });
+        await alice.event('renewed', { from: alice.events.length });
         alice.signal('SIGTERM');
-        await bob.line('elected');
+        await bob.event('elected');
         const [first, second] = [await stamps.started('alice'), await stamps.started('bob')];
         expect(first.ended).toBe(true);
         expect(second.startedAt - first.lastSeen).toBeLessThan(2 * short.leaseMs);
         const carol = await start('carol', { flags });
-        await carol.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'bob' });
+        await carol.event('standing-by', { fits: ({ leader }) => leader === 'bob' });
         bob.signal('SIGKILL');
-        await carol.line('elected', { withinMs: 3 * short.leaseMs });
-        expect([...alice.lines, ...bob.lines, ...carol.lines].filter(isUnexpected)).toEqual([]);
+        await carol.event('elected', { withinMs: 3 * short.leaseMs });
+        expect([...alice.events, ...bob.events, ...carol.events].filter(isUnexpected)).toEqual([]);
         carol.signal('SIGTERM');
         await carol.end();
       },
@@ -62,13 +56,13 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         for (const [index, kind] of steps.entries()) {
           const name = `step${index + 1}`;
           const next = await start(name, { flags: ['--lock-kind', kind] });
-          await next.line('standing-by');
-          const looks = next.lines.length;
-          await before.line('renewed', { from: before.lines.length });
+          await next.event('standing-by');
+          const looks = next.events.length;
+          await before.event('renewed', { from: before.events.length });
           expect(next.all('elected')).toEqual([]);
           before.signal('SIGTERM');
           await before.end();
-          await next.line('elected', { from: looks, withinMs: 5 * short.leaseMs });
+          await next.event('elected', { from: looks, withinMs: 5 * short.leaseMs });
           await stamps.started(name);
           before = next;
         }
@@ -121,7 +115,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       client,
       async (stage) => {
         const alice = await stage.start('alice');
-        const { message } = await alice.line('note', { fits: ({ level }) => level === 'warn' });
+        const { message } = await alice.event('note', { fits: ({ level }) => level === 'warn' });
         expect(message).toContain('the verb create on events is missing');
         alice.signal('SIGTERM');
         await alice.end();
@@ -156,9 +150,9 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         const subsets = [{ addresses: [{ ip: '10.0.0.1' }], ports: [{ port: 80, protocol: 'TCP' }] }];
         expect((await client.admin('POST', path, { metadata, subsets })).status).toBe(201);
         const alice = await start('alice', { flags: ['--lock-kind', 'endpoints'] });
-        const { message } = await alice.line('note', { fits: ({ level }) => level === 'warn' });
+        const { message } = await alice.event('note', { fits: ({ level }) => level === 'warn' });
         expect(message).toContain('v1 Endpoints is deprecated in v1.33+');
-        await alice.line('elected');
+        await alice.event('elected');
         alice.signal('SIGTERM');
         await alice.end();
         expect(alice.all('note')).toHaveLength(1);
@@ -173,8 +167,8 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
 });
 
 /** A server that is slow for a moment is none of these tests' business. */
-function isUnexpected({ level, message, fields }: LogLine): boolean {
+function isUnexpected({ level, message, trouble }: LogEvent): boolean {
   if (level !== 'warn' && level !== 'error') return false;
-  const trouble = fields['trouble'] as { readonly cause?: string } | undefined;
-  return trouble?.cause !== 'timeout' && !message.includes('v1 Endpoints is deprecated');
+  const cause = (trouble as { readonly cause?: string } | undefined)?.cause;
+  return cause !== 'timeout' && !message.includes('v1 Endpoints is deprecated');
 }

@@ -3,29 +3,20 @@
 // are frozen here, so these tests run one after the other. Servers that are killed: faults/servers.test.ts.
 // To check: deadlines are measured from the sending of the last acknowledged renewal, which the log tells as time and
 // latency; what is asserted is that the command was dead before that sending plus the lease.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Candidate, short, type Stage, staged, untilDead } from '../helpers/candidate.ts';
-import { startServers, type Servers } from '../helpers/servers.ts';
+import { expect, test } from 'vitest';
+import { type Run, short } from '../helpers/leader-run.ts';
+import { onOwnServers } from '../helpers/on-servers.ts';
+import { type Stage, staged } from '../helpers/stage.ts';
+import { untilDead } from '../helpers/wait.ts';
 
-const figures: string[] = [];
-
-describe.skipIf(inject('servers') === null)('leader-run, when the API server', () => {
-  let servers: Servers;
-  beforeAll(async () => {
-    servers = await startServers();
-  });
-  afterAll(async () => {
-    await servers.close();
-    console.log(figures.join('\n'));
-  });
-
+onOwnServers('leader-run, when the API server', ({ servers, figures }) => {
   test('is silent past the renew deadline, ends its command before the lock can be taken, and leads again later', async () => {
-    await staged(servers, async (stage) => {
+    await staged(servers(), async (stage) => {
       const { start, stamps } = stage;
       const alice = await start('alice', { ignoreTerm: true, offspring: true });
       const first = await stamps.started('alice');
-      await alice.line('renewed');
-      servers.apiserver.stop();
+      await alice.event('renewed');
+      servers().apiserver.stop();
       try {
         const deadAt = await treeDead(stage, first.pid);
         const sentAt = lastSent(alice);
@@ -35,9 +26,9 @@ describe.skipIf(inject('servers') === null)('leader-run, when the API server', (
             `tree dead after ${Math.round(deadAt - sentAt)} ms (goal: L - margin = ${short.leaseMs - short.marginMs})`,
         );
         expect(deadAt).toBeLessThan(sentAt + short.leaseMs);
-        expect((await alice.line('lost')).fields['reason']).toBe('deadline');
+        expect((await alice.event('lost'))['reason']).toBe('deadline');
       } finally {
-        servers.apiserver.cont();
+        servers().apiserver.cont();
       }
       const second = await stamps.started('alice', 2);
       expect(BigInt(second.token)).toBeGreaterThan(BigInt(first.token));
@@ -45,46 +36,46 @@ describe.skipIf(inject('servers') === null)('leader-run, when the API server', (
   });
 
   test('answers again within the renew deadline, keeps the same command', async () => {
-    await staged(servers, async ({ start, stamps }) => {
+    await staged(servers(), async ({ start, stamps }) => {
       // R = 10 s, so that a busy machine has time to see the trouble and to end it.
-      const alice = await start('alice', { timings: ['--lease-duration', '15s', '--retry-period', '400ms'] });
+      const alice = await start('alice', { timing: ['--lease-duration', '15s', '--retry-period', '400ms'] });
       await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
-      await alice.line('renewed');
-      servers.apiserver.stop();
+      await bob.event('standing-by');
+      await alice.event('renewed');
+      servers().apiserver.stop();
       try {
         // The first attempt is given up after R/4; nothing is lost before R.
-        await alice.line('trouble');
+        await alice.event('trouble');
       } finally {
-        servers.apiserver.cont();
+        servers().apiserver.cont();
       }
-      const { fields } = await alice.line('recovered');
-      await alice.line('renewed', { from: alice.lines.length });
-      figures.push(`API server frozen for a while: answered again after ${Math.round(Number(fields['afterMs']))} ms, same command`);
+      const { afterMs } = await alice.event('recovered');
+      await alice.event('renewed', { from: alice.events.length });
+      figures.push(`API server frozen for a while: answered again after ${Math.round(Number(afterMs))} ms, same command`);
       expect(alice.all('lost')).toEqual([]);
       expect(await stamps.lives()).toHaveLength(1);
     });
   });
 
   test('has its store frozen, ends its command before the lock can be taken', async () => {
-    await staged(servers, async (stage) => {
+    await staged(servers(), async (stage) => {
       const { start, stamps } = stage;
       const alice = await start('alice', { ignoreTerm: true });
       const first = await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
-      await alice.line('renewed');
-      servers.etcd.stop();
+      await bob.event('standing-by');
+      await alice.event('renewed');
+      servers().etcd.stop();
       try {
         const deadAt = await treeDead(stage, first.pid);
         const sentAt = lastSent(alice);
         figures.push(`etcd frozen: the command dead ${Math.round(deadAt - sentAt)} ms after the last renewal was sent`);
         expect(deadAt).toBeLessThan(sentAt + short.leaseMs);
       } finally {
-        servers.etcd.cont();
+        servers().etcd.cont();
       }
-      await Promise.race([alice, bob].map((each) => each.line('elected', { from: each.lines.length, withinMs: 30_000 })));
+      await Promise.race([alice, bob].map((each) => each.event('elected', { from: each.events.length, withinMs: 30_000 })));
     });
   });
 });
@@ -96,7 +87,7 @@ async function treeDead({ stamps }: Stage, pid: number): Promise<number> {
 }
 
 /** When the last acknowledged renewal went out. */
-function lastSent(candidate: Candidate): number {
+function lastSent(candidate: Run): number {
   const line = candidate.all('renewed').at(-1);
-  return (line?.at ?? Number.NaN) - Number(line?.fields['latencyMs']);
+  return (line?.at ?? Number.NaN) - Number(line?.['latencyMs']);
 }

@@ -1,25 +1,15 @@
 // How long a candidate waits and how long a lock is kept, on a real Lease: --wait, --try, --hold-for, and what they
 // make together: one crontab line on ten machines that runs a job once. Also two runs that share an identity.
 // To check: statuses are those of the exit table; the Lease is read by the admin.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Candidate, short, staged } from '../helpers/candidate.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import { type Run, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { staged } from '../helpers/stage.ts';
 
 /** Boot time ticks in hundredths of a second, and a holder believes whichever of its clocks ran further. */
 const bootTickMs = 10;
-const servers = inject('servers');
-const figures: string[] = [];
 
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('leader-run', ({ client, figures }) => {
   test('with --wait 0 takes a lock that is free, and leaves one that is held', async () => {
     await staged(client, async ({ start, stamps }) => {
       const alice = await start('alice', { flags: ['--wait', '0'] });
@@ -69,7 +59,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       await stamps.started('alice');
       const bob = await start('bob', { flags: ['--wait', '1s', '--conflict-exit-code', '75'] });
       expect((await bob.end()).status).toBe(75);
-      expect((await bob.line('exit')).message).toContain('somebody else holds the lock');
+      expect((await bob.event('exit')).message).toContain('somebody else holds the lock');
     });
   });
 
@@ -78,7 +68,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice', { flags: ['--hold-for', '6s'], runMs: 100 });
       await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       const { startedAt } = await stamps.started('bob');
       const { lastSeen } = await stamps.started('alice');
       figures.push(`--hold-for 6s: the next command ${startedAt - lastSeen} ms after the first one's end`);
@@ -90,7 +80,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
   test('asked to stop while it holds on leaves its name for the time that is left, and goes', async () => {
     await staged(client, async ({ start, lease, stamps }) => {
       const alice = await start('alice', { flags: ['--hold-for', '30s'], runMs: 100 });
-      await alice.line('holding');
+      await alice.event('holding');
       alice.signal('SIGTERM');
       const { status } = await alice.end();
       expect(status).toBe(0);
@@ -113,7 +103,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         Array.from({ length: 10 }, (_, index) => start(`machine-${index}`, { flags, runMs: 200 })),
       );
       const winner = await Promise.any(machines.map(async (machine) => {
-        await machine.line('holding', { withinMs: 60_000 });
+        await machine.event('holding', { withinMs: 60_000 });
         return machine;
       }));
       for (const machine of machines) if (machine !== winner) await machine.end(60_000);
@@ -131,8 +121,8 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const first = await start('first', { identity: 'twin' });
       const { pid } = await stamps.started('first');
       const second = await start('second', { identity: 'twin' });
-      await second.line('own-name', { fits: ({ fields }) => fields['moving'] === true });
-      await first.line('renewed', { fits: ({ at }) => at > (second.lines[0]?.at ?? 0) + short.leaseMs });
+      await second.event('own-name', { fits: ({ moving }) => moving === true });
+      await first.event('renewed', { fits: ({ at }) => at > (second.events[0]?.at ?? 0) + short.leaseMs });
       expect(await stamps.lives()).toMatchObject([{ pid }]);
       expect(ended([first, second])).toEqual([]);
       first.signal('SIGTERM');
@@ -155,10 +145,10 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
 
   test('obeys the duration of the record, not its own', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
-      const alice = await start('alice', { timings: ['--lease-duration', '9s'] });
+      const alice = await start('alice', { timing: ['--lease-duration', '9s'] });
       await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       alice.signal('SIGKILL');
       await alice.end();
       const renewedAt = await lease.renewedAt();
@@ -168,6 +158,6 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
   });
 });
 
-function ended(candidates: readonly Candidate[]): readonly string[] {
+function ended(candidates: readonly Run[]): readonly string[] {
   return candidates.filter((candidate) => candidate.all('exit').length > 0).map(({ name }) => name);
 }

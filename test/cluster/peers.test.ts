@@ -1,23 +1,16 @@
 // What other wrappers and client-go were measured to get wrong, and leader-run does not, on a real API server: those of
 // the cases that no other file of this folder has (docs/proof.md has the list of all). One test for each.
 // To check: each title names who fails how; commands are stamped ones where the promise is about two of them.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { isAlive, leaderRun, short, staged, until } from '../helpers/candidate.ts';
+import { expect, test } from 'vitest';
+import { leaderRun, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { isAlive } from '../helpers/procfs.ts';
+import { staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
 import { startMeddler } from './faults/meddler.ts';
 
-const servers = inject('servers');
-
-describe.skipIf(servers === null).concurrent('where others fail, leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('where others fail, leader-run', ({ client }) => {
   test('ends with 7 when its command does (k8s-await-election: 1; lock-run-cmd, consul lock: 0)', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { runMs: 100, status: 7 });
@@ -59,7 +52,7 @@ describe.skipIf(servers === null).concurrent('where others fail, leader-run', ()
       const show = await file('show.sh', 'for each; do printf "[%s]" "$each"; done >&2\n');
       const alice = await start('alice', { command: ['sh', show, ...args] });
       expect((await alice.end()).status).toBe(0);
-      expect(alice.text()).toContain(args.map((arg) => `[${arg}]`).join(''));
+      expect(alice.stderr).toContain(args.map((arg) => `[${arg}]`).join(''));
     });
   });
 
@@ -68,13 +61,13 @@ describe.skipIf(servers === null).concurrent('where others fail, leader-run', ()
       const tell = 'for s in USR1 HUP INT; do trap "echo got $s >&2" $s; done; trap "echo got TERM >&2; exit 3" TERM\n';
       const script = await file('tell.sh', `${tell}echo ready >&2\nwhile :; do sleep 0.05; done\n`);
       const alice = await start('alice', { command: ['sh', script] });
-      await until('it is ready', () => alice.text().includes('ready'));
+      await until('it is ready', () => alice.stderr.includes('ready'));
       for (const signal of ['SIGUSR1', 'SIGHUP', 'SIGTERM'] as const) {
         alice.signal(signal);
-        await until(`it got ${signal}`, () => alice.text().includes(`got ${signal.slice(3)}`));
+        await until(`it got ${signal}`, () => alice.stderr.includes(`got ${signal.slice(3)}`));
       }
       expect((await alice.end()).status).toBe(3);
-      expect(alice.text()).not.toContain('got INT');
+      expect(alice.stderr).not.toContain('got INT');
     });
   });
 
@@ -86,7 +79,7 @@ describe.skipIf(servers === null).concurrent('where others fail, leader-run', ()
         return life?.offspring.length === 2 ? life : undefined;
       });
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       alice.signal('SIGTERM');
       await stamps.started('bob');
       expect(offspring.filter(isAlive)).toEqual([]);
@@ -104,12 +97,12 @@ describe.skipIf(servers === null).concurrent('where others fail, leader-run', ()
       ];
       const alice = await start('alice', { command: nested('inner') });
       expect((await alice.end()).status).toBe(9);
-      expect(alice.text()).toMatch(new RegExp(`^lock ${namespace}/inner of inner under \\d+$`, 'm'));
+      expect(alice.stderr).toMatch(new RegExp(`^lock ${namespace}/inner of inner under \\d+$`, 'm'));
 
       // It would wait for itself for ever.
       const bob = await start('bob', { command: nested('job') });
       expect((await bob.end()).status).toBe(125);
-      expect(bob.text()).toContain('is held by the leader-run that runs this one');
+      expect(bob.stderr).toContain('is held by the leader-run that runs this one');
     });
   });
 
@@ -126,15 +119,15 @@ describe.skipIf(servers === null).concurrent('where others fail, leader-run', ()
     const proxy = await startFaultProxy({ to: { host, port: Number(port) } });
     try {
       await staged(client, async ({ start, stamps }) => {
-        const timings = ['--lease-duration', '15s', '--retry-period', '400ms'];
-        const alice = await start('alice', { server: `https://127.0.0.1:${proxy.port}`, timings });
+        const timing = ['--lease-duration', '15s', '--retry-period', '400ms'];
+        const alice = await start('alice', { server: `https://127.0.0.1:${proxy.port}`, timing });
         const { pid } = await stamps.started('alice');
-        await alice.line('renewed');
-        const from = alice.lines.length;
+        await alice.event('renewed');
+        const from = alice.events.length;
         proxy.blackhole({ connections: 'existing' });
-        await alice.line('trouble', { from });
-        await alice.line('recovered', { from });
-        await alice.line('renewed', { from: alice.lines.length });
+        await alice.event('trouble', { from });
+        await alice.event('recovered', { from });
+        await alice.event('renewed', { from: alice.events.length });
         expect(alice.all('lost')).toEqual([]);
         expect((await stamps.lives()).map((life) => life.pid)).toEqual([pid]);
       });
@@ -150,7 +143,7 @@ describe.skipIf(servers === null).concurrent('where others fail, leader-run', ()
         const kubeconfig = await file('meddled.kubeconfig', meddler.kubeconfig(namespace));
         const alice = await start('alice', { kubeconfig });
         await stamps.started('alice');
-        await alice.line('renewed');
+        await alice.event('renewed');
         let taken: Promise<void> | undefined;
         meddler.meddle(async (exchange) => {
           // Its next write, the release or a last renewal before it, comes after the other one's.
@@ -177,13 +170,13 @@ describe.skipIf(servers === null).concurrent('where others fail, leader-run', ()
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { ignoreTerm: true, flags: ['--on-lost', 'exit'] });
       const { pid } = await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
       await lease.patch({ spec: { holderIdentity: 'mallory', leaseDurationSeconds: 1 } });
       const bob = await start('bob');
       await stamps.started('bob');
       expect(isAlive(pid)).toBe(false);
       expect((await alice.end()).status).toBe(122);
-      await bob.line('renewed', { fits: ({ at }) => at > (bob.lines[0]?.at ?? 0) + short.leaseMs });
+      await bob.event('renewed', { fits: ({ at }) => at > (bob.events[0]?.at ?? 0) + short.leaseMs });
     });
   });
 });

@@ -2,33 +2,24 @@
 // and after a crash when the lease ends. The built program, real processes, real signals; every test is one of the ways
 // in which other wrappers were measured to break it (two commands at once for seconds, or without end).
 // To check: what is asserted is the order of events and generous bounds; the figures are measured and printed.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { isAlive, short, staged, until, untilDead } from '../helpers/candidate.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import { short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { isAlive } from '../helpers/procfs.ts';
+import { staged } from '../helpers/stage.ts';
+import { until, untilDead } from '../helpers/wait.ts';
 
-const servers = inject('servers');
-const figures: string[] = [];
-
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('leader-run', ({ client, figures }) => {
   test('hands the lock over as soon as a draining command has ended, and not before', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { drainMs: 4000 });
       const { pid } = await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
 
       alice.signal('SIGTERM');
       const asked = await until('the command is told', async () => (await stamps.lives())[0]?.askedAt);
-      await alice.line('renewed', { fits: (line) => line.at > asked + 1000 });
+      await alice.event('renewed', { fits: (line) => line.at > asked + 1000 });
       expect((await lease.spec())['holderIdentity']).toBe('alice');
       expect((await alice.end()).status).toBe(0);
       const [first, second] = [await stamps.started('alice'), await stamps.started('bob')];
@@ -46,7 +37,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice', { offspring: true, ignoreTerm: true });
       await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       const tree = await until('the tree stands', async () => {
         const life = (await stamps.lives())[0];
         return life?.offspring.length === 2 ? [life.pid, ...life.offspring] : undefined;
@@ -72,8 +63,8 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice', { offspring: true, ignoreTerm: true });
       const first = await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
-      await alice.line('renewed');
+      await bob.event('standing-by');
+      await alice.event('renewed');
 
       alice.signal('SIGSTOP');
       await untilDead([first.pid]);
@@ -89,10 +80,10 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       );
       expect(second.startedAt).toBeGreaterThanOrEqual(renewedAt + short.leaseMs);
 
-      const from = alice.lines.length;
+      const from = alice.events.length;
       alice.signal('SIGCONT');
-      await alice.line('lost', { from });
-      await alice.line('standing-by', { from });
+      await alice.event('lost', { from });
+      await alice.event('standing-by', { from });
       bob.signal('SIGTERM');
       const third = await stamps.started('alice', 2);
       expect(third.uid).toBe(first.uid);
@@ -105,7 +96,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice', { offspring: true, status: 7 });
       const { pid } = await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       // To the command, not to leader-run: it comes to its own end.
       process.kill(pid, 'SIGTERM');
       expect((await alice.end()).status).toBe(7);
@@ -113,7 +104,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const [first] = await stamps.lives();
       expect(first?.offspring.filter(isAlive)).toEqual([]);
       figures.push(`the command's own end, with offspring: the next one ${second.startedAt - (first?.lastSeen ?? 0)} ms later`);
-      await bob.line('command-started');
+      await bob.event('command-started');
     });
   });
 
@@ -125,7 +116,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         // The first one's runs until all others stand by.
         const candidate = await start(name, name === 'alice' ? {} : { runMs: 400 });
         candidates.push(candidate);
-        await candidate.line(name === 'alice' ? 'command-started' : 'standing-by');
+        await candidate.event(name === 'alice' ? 'command-started' : 'standing-by');
       }
       process.kill((await stamps.started('alice')).pid, 'SIGTERM');
       for (const candidate of candidates) expect((await candidate.end()).status).toBe(0);

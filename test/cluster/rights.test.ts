@@ -2,26 +2,18 @@
 // that says what to add; later it is no verdict, and the term lasts as long as it would without any answer. A server
 // that is not there is waited for.
 // To check: rights are real Roles, tokens are real service account tokens, and the texts name what is missing.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { leaseRule, short, type Stage, staged, until } from '../helpers/candidate.ts';
+import { expect, test } from 'vitest';
+import { short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { leaseRule, type Stage, staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { connect, type ServersClient } from '../helpers/servers-client.ts';
 
 /** Boot time ticks in hundredths of a second, and a holder believes whichever of its clocks ran further. */
 const bootTickMs = 10;
-const servers = inject('servers');
-const figures: string[] = [];
 
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
-  });
-
+onServers('leader-run', ({ client, figures }) => {
   const missing: readonly { readonly name: string; readonly verbs: readonly string[] }[] = [
     { name: 'get', verbs: [] },
     { name: 'create', verbs: ['get', 'update', 'watch'] },
@@ -35,7 +27,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       expect(status).toBe(125);
       figures.push(`no right to ${name}: ended after ${at - startedAt} ms`);
       expect(at - startedAt).toBeGreaterThan(2900);
-      const { message } = await alice.line('exit');
+      const { message } = await alice.event('exit');
       for (const part of [`cannot ${name} resource "leases"`, `the verb ${name} on leases`, 'resourceNames: [job]', 'get, create, update, watch', namespace]) {
         expect(message).toContain(part);
       }
@@ -48,7 +40,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice', { user: 'admin' });
       await stamps.started('alice');
       const bob = await start('bob');
-      const { message } = await bob.line('trouble');
+      const { message } = await bob.event('trouble');
       expect(message).toContain('could not take over');
       expect(message).toContain('the verb update on leases');
       expect((await bob.end()).status).toBe(125);
@@ -61,8 +53,8 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice');
       await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
-      const { message } = await bob.line('watch-down', { fits: ({ level }) => level === 'warn' });
+      await bob.event('standing-by');
+      const { message } = await bob.event('watch-down', { fits: ({ level }) => level === 'warn' });
       expect(message).toContain('the verb watch on leases');
       alice.signal('SIGTERM');
       await alice.end();
@@ -76,11 +68,11 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice');
       const first = await stamps.started('alice');
-      await alice.line('watch-up');
-      await alice.line('renewed');
+      await alice.event('watch-up');
+      await alice.event('renewed');
       await lease.remove();
       await until('the Lease is made again', async () => (await lease.read()) !== undefined);
-      await alice.line('renewed', { from: alice.lines.length });
+      await alice.event('renewed', { from: alice.events.length });
       expect(await stamps.lives()).toMatchObject([{ pid: first.pid }]);
     }, { rules: [{ ...leaseRule, resourceNames: ['job'] }] });
   });
@@ -90,14 +82,14 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const { start, stamps } = stage;
       const alice = await start('alice', { flags: ['--on-lost', 'exit'] });
       const first = await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
       await takeRights(client, stage);
-      const trouble = await alice.line('trouble');
+      const trouble = await alice.event('trouble');
       expect(trouble.message).toContain('403');
       expect(trouble.message).toContain('the verb update on leases');
-      const lost = await alice.line('lost');
-      expect(lost.fields['reason']).toBe('deadline');
-      expect(Number(lost.fields['sinceRenewalMs'])).toBeGreaterThan(short.renewMs - bootTickMs);
+      const lost = await alice.event('lost');
+      expect(lost['reason']).toBe('deadline');
+      expect(Number(lost['sinceRenewalMs'])).toBeGreaterThan(short.renewMs - bootTickMs);
       const askedAt = await until('the command is told', async () => (await stamps.lives())[0]?.askedAt);
       expect(askedAt).toBeGreaterThan(first.startedAt + short.renewMs - bootTickMs);
       expect((await alice.end()).status).toBe(122);
@@ -107,13 +99,13 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
   test('goes on when its rights come back in time', async () => {
     await staged(client, async (stage) => {
       const { start, stamps, namespace } = stage;
-      const alice = await start('alice', { timings: ['--lease-duration', '15s', '--retry-period', '400ms'] });
+      const alice = await start('alice', { timing: ['--lease-duration', '15s', '--retry-period', '400ms'] });
       await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
       await takeRights(client, stage);
-      await alice.line('trouble');
+      await alice.event('trouble');
       await client.allow('worker', namespace, [leaseRule]);
-      await alice.line('recovered');
+      await alice.event('recovered');
       expect(alice.all('lost')).toEqual([]);
       expect(await stamps.lives()).toHaveLength(1);
     });
@@ -123,7 +115,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
     await staged(client, async ({ start, stamps }) => {
       const alice = await start('alice', { lock: 'no-such-place/job', user: 'admin' });
       expect((await alice.end()).status).toBe(125);
-      const { message } = await alice.line('exit');
+      const { message } = await alice.event('exit');
       expect(message).toContain('namespaces "no-such-place" not found');
       expect(message).toContain('create the namespace no-such-place');
       expect(await stamps.lives()).toEqual([]);
@@ -135,8 +127,8 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const config = client.kubeconfig({ user: 'worker' }).replace(client.tokens.worker, 'not-a-token');
       const alice = await start('alice', { kubeconfig: await file('wrong.kubeconfig', config) });
       expect((await alice.end()).status).toBe(125);
-      expect((await alice.line('exit')).message).toContain('the credentials are not accepted');
-      expect(alice.text()).not.toContain('not-a-token');
+      expect((await alice.event('exit')).message).toContain('the credentials are not accepted');
+      expect(alice.stderr).not.toContain('not-a-token');
     });
   });
 
@@ -149,7 +141,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const config = client.kubeconfig({ user: 'worker', namespace }).replace(/token: .*/, `tokenFile: ${tokenFile}`);
       const alice = await start('alice', { kubeconfig: await file('rotated.kubeconfig', config) });
       await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
 
       await file('token', `${second}\n`);
       // Without its secret the token is void; the server believes its cache for 10 s.
@@ -157,11 +149,11 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const other = connect({ ...client, tokens: { ...client.tokens, alice: first } });
       await until('the first token is void', async () => (await other.request('alice', 'GET', '/api/v1')).status === 401, 40_000);
       other.disconnect();
-      const from = alice.lines.length;
-      for (let renewals = 0; renewals < 3; renewals += 1) await alice.line('renewed', { from: from + renewals });
+      const from = alice.events.length;
+      for (let renewals = 0; renewals < 3; renewals += 1) await alice.event('renewed', { from: from + renewals });
       expect(alice.all('lost')).toEqual([]);
       expect(await stamps.lives()).toHaveLength(1);
-      expect(alice.text()).not.toContain(second);
+      expect(alice.stderr).not.toContain(second);
     });
   });
 
@@ -175,7 +167,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
         const bob = await start('bob', { server: `https://127.0.0.1:${proxy.port}`, flags: ['--wait', '2s'] });
         expect((await bob.end()).status).toBe(124);
         expect(alice.all('trouble')).toHaveLength(1);
-        expect((await alice.line('trouble')).message).toContain('ECONNREFUSED');
+        expect((await alice.event('trouble')).message).toContain('ECONNREFUSED');
         await proxy.pass();
         await stamps.started('alice');
         expect(await stamps.lives()).toHaveLength(1);

@@ -4,23 +4,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { leaderRun, short, staged, until, untilDead } from '../helpers/candidate.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import { leaderRun, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { staged } from '../helpers/stage.ts';
+import { until, untilDead } from '../helpers/wait.ts';
 import { makeCertificates } from '../helpers/certificates.ts';
 
-const servers = inject('servers');
 const evil = 'bob\u001b[2J\u001b]8;;http://x\u0007\u009b31m\r\n{"event":"exit"}\u202e\u2028';
 
-describe.skipIf(servers === null).concurrent('leader-run', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('leader-run', ({ client }) => {
   test('shows a holder of terminal escapes as text, for people and for machines, and outlives it', async () => {
     await staged(client, async ({ start, stamps, lease, namespace, file }) => {
       await lease.create({ holderIdentity: evil, leaseDurationSeconds: 2 });
@@ -29,7 +22,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const pretty = await standsBy(['--lock', `${namespace}/job`, '--kubeconfig', config, '--log-format', 'pretty']);
       const alice = await start('alice');
       await stamps.started('alice');
-      for (const out of [pretty, alice.text()]) {
+      for (const out of [pretty, alice.stderr]) {
         expect(out).toContain('bob');
         expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
       }
@@ -44,7 +37,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const { startedAt } = await stamps.started('alice');
       expect(startedAt - madeAt).toBeGreaterThanOrEqual(2000);
       expect(alice.all('standing-by')).toHaveLength(1);
-      expect(alice.text().length).toBeLessThan(20_000);
+      expect(alice.stderr.length).toBeLessThan(20_000);
     });
   });
 
@@ -55,7 +48,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const bare = spawnSync('sh', command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' }).stderr;
       const alice = await start('alice', { command });
       expect((await alice.end()).status).toBe(0);
-      expect(/^0, .*$/m.exec(alice.text())?.[0]).toBe(bare.trim());
+      expect(/^0, .*$/m.exec(alice.stderr)?.[0]).toBe(bare.trim());
     });
   });
 
@@ -65,7 +58,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const stranger = Buffer.from(makeCertificates().ca).toString('base64');
       const kubeconfig = await file('stranger', config.replace(/(certificate-authority-data: ).*/, `$1${stranger}`));
       const alice = await start('alice', { kubeconfig, env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } });
-      expect((await alice.line('trouble')).message).toMatch(/certificate/);
+      expect((await alice.event('trouble')).message).toMatch(/certificate/);
       alice.signal('SIGTERM');
       await alice.end();
       expect(await stamps.lives()).toEqual([]);
@@ -85,8 +78,8 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       const alice = await start('alice', { drainMs: 200 });
       const { pid } = await stamps.started('alice');
       const bob = await start('bob');
-      await bob.line('standing-by');
-      await alice.line('renewed');
+      await bob.event('standing-by');
+      await alice.event('renewed');
       // Hers are the guardian and the command, his the guardian and the gate.
       const family = await until('both families', () => {
         const all = [alice.pid, bob.pid, ...childrenOf(alice.pid), ...childrenOf(bob.pid)];
@@ -101,7 +94,7 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
       await alice.end();
       await stamps.started('bob');
       await lease.patch({ spec: { holderIdentity: 'mallory', leaseDurationSeconds: 1 } });
-      await bob.line('lost');
+      await bob.event('lost');
       expect(report()).not.toContain(token);
       expect(report()).not.toContain(Buffer.from(token).toString('base64').slice(0, 24));
     });
@@ -111,11 +104,11 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const alice = await start('alice', { ignoreTerm: true });
       const { pid } = await stamps.started('alice');
-      await alice.line('renewed');
+      await alice.event('renewed');
       // Somebody who can update the Lease copies everything that is there, and prolongs it.
       await lease.patch({ spec: { holderIdentity: 'alice', renewTime: '2999-01-01T00:00:00.000000Z' } });
       await untilDead([pid], short.leaseMs);
-      await alice.line('lost');
+      await alice.event('lost');
     });
   });
 
@@ -123,13 +116,13 @@ describe.skipIf(servers === null).concurrent('leader-run', () => {
     await staged(client, async ({ start, stamps, lease }) => {
       await lease.create({ holderIdentity: 'mallory', leaseDurationSeconds: 2147483647 });
       const alice = await start('alice');
-      const { message } = await alice.line('long-lease');
+      const { message } = await alice.event('long-lease');
       expect(message).toContain('mallory holds a lease of');
       // Its clock does not run wild: what cannot be waited for by one timer is waited for by many.
-      const from = alice.lines.length;
+      const from = alice.events.length;
       const at = Date.now();
       await until('a second has passed', () => Date.now() > at + 1000);
-      expect(alice.lines.length - from).toBeLessThan(20);
+      expect(alice.events.length - from).toBeLessThan(20);
       expect(await stamps.lives()).toEqual([]);
     });
   });

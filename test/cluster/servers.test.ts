@@ -3,26 +3,21 @@
 // What it does not know: leader-run; nothing of src/ is imported here.
 // To check: one fact of the API per test, each answered by the server and not by what we believe of it.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startFaultProxy, type FaultProxy } from '../helpers/fault-proxy.ts';
+import { onServers } from '../helpers/on-servers.ts';
 import { connect, type KubeObject, type ServersClient, type WatchEvent } from '../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const patient = { interval: 1, timeout: 10_000 };
 
-describe.skipIf(servers === null)('the store', () => {
-  let client: ServersClient;
+onServers('the store', ({ client }) => {
   let namespace: string;
   let leases: string;
 
   beforeAll(async () => {
-    client = connectShared();
     namespace = `store-${randomUUID()}`;
     leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
     await client.createNamespace(namespace);
-  });
-  afterAll(() => {
-    client.disconnect();
   });
 
   test('accepts a write that carries the version it has', async () => {
@@ -92,14 +87,13 @@ describe.skipIf(servers === null)('the store', () => {
   async function put(name: string, metadata: NonNullable<KubeObject['metadata']>, holder = 'alice') {
     return await client.admin('PUT', `${leases}/${name}`, lease(name, metadata, holder));
   }
-});
+}, { inTurn: true });
 
-describe.skipIf(servers === null)('the fault proxy', () => {
+onServers('the fault proxy', ({ client: direct }) => {
   let client: ServersClient;
   let proxy: FaultProxy;
 
   beforeEach(async () => {
-    const direct = connectShared();
     const { hostname: host, port } = new URL(direct.url);
     proxy = await startFaultProxy({ to: { host, port: Number(port) } });
     client = connect({ ...direct, url: `https://127.0.0.1:${String(proxy.port)}` });
@@ -156,12 +150,7 @@ describe.skipIf(servers === null)('the fault proxy', () => {
   async function version(): Promise<number> {
     return (await client.admin('GET', '/version')).status;
   }
-});
-
-function connectShared(): ServersClient {
-  if (servers === null) throw new Error('These tests are skipped without servers.');
-  return connect(servers);
-}
+}, { inTurn: true });
 
 function lease(name: string, metadata: NonNullable<KubeObject['metadata']>, holder = 'alice', at = '2026-01-01T00:00:00.000000Z') {
   return {

@@ -1,22 +1,14 @@
 // The soak of `npm run soak:cluster`, for a quarter of a minute and on servers of its own, so that it cannot rot. Always
 // the same seed: new ones are the soak's own affair.
 // To check: what is expected holds for any seed; a failure prints the seed and the figures.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { startServers, type Servers } from '../helpers/servers.ts';
+import { expect, test } from 'vitest';
 import { printed, soak } from '../soak/soak.ts';
+import { onOwnServers } from '../helpers/on-servers.ts';
 
-describe.skipIf(inject('servers') === null)('five candidates under random kills and faults', () => {
-  let servers: Servers;
-  beforeAll(async () => {
-    servers = await startServers();
-  });
-  afterAll(async () => {
-    await servers.close();
-  });
-
+onOwnServers('five candidates under random kills and faults', ({ servers }) => {
   test('run one command at a time, leak nothing, and lead again when the faults cease', async () => {
     const seed = 20_261_122;
-    const figures = await soak({ servers, forMs: 12_000, seed }).catch((error: unknown) => {
+    const figures = await soak({ servers: servers(), forMs: 12_000, seed }).catch((error: unknown) => {
       throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
     });
     const table = printed(figures);

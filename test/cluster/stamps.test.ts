@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { until } from '../helpers/candidate.ts';
+import { until } from '../helpers/wait.ts';
 import { judge, openStamps, type Stamps } from '../helpers/stamps.ts';
 
 describe('the oracle', () => {

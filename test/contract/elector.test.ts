@@ -1,11 +1,11 @@
 // What client-go's own tests promise of an elector (leaderelection_test.go), in our words and for every kind of lock:
 // what is taken when, who is reported, and which requests it takes, all of them counted.
-// Decides nothing about how a kind keeps its record: kinds.ts does.
+// Decides nothing about how a kind keeps its record: lock-kinds.ts does.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ElectionRecord } from '../../src/locks/record.ts';
-import { bench, ManualClock } from './bench.ts';
-import { holding, kinds } from './kinds.ts';
-import { type Fault, MemoryApi } from './memory-api.ts';
+import { bench, ManualClock } from '../helpers/elector-bench.ts';
+import { holding, kinds } from '../helpers/lock-kinds.ts';
+import { type Fault, MemoryApi } from '../helpers/memory-api.ts';
 
 const conflict: Fault = { kind: 'answer', status: 409, headers: {}, text: '{"kind":"Status","reason":"Conflict"}' };
 

@@ -1,10 +1,10 @@
 // Every kind of lock on the API server in memory: that this one is a server as the facts know it, and what only it can
 // show, since it keeps every request.
 import { describe, expect, test } from 'vitest';
-import { ManualClock } from './bench.ts';
-import { type Backend, facts } from './facts.ts';
-import { kinds } from './kinds.ts';
-import { MemoryApi } from './memory-api.ts';
+import { ManualClock } from '../helpers/elector-bench.ts';
+import { type Backend, facts } from '../helpers/lock-facts.ts';
+import { kinds } from '../helpers/lock-kinds.ts';
+import { MemoryApi } from '../helpers/memory-api.ts';
 
 for (const kind of kinds) facts(kind, () => Promise.resolve(memory(new MemoryApi())));
 

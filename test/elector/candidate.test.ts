@@ -4,7 +4,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { ElectionRecord } from '../../src/locks/record.ts';
-import { bobRun, held, kinds, leader, MemoryLock, Rig } from './rig.ts';
+import { bobRun, held, kinds, leader, MemoryLock, Rig } from '../helpers/rig.ts';
 
 const bob = (number: number) => ({ identity: 'bob', run: bobRun, number });
 

@@ -4,7 +4,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { LeaderElector } from '../../src/elector/leader-elector.ts';
 import type { Lock, WatchNews } from '../../src/locks/lock.ts';
-import { aliceRun, bobRun, compare, held, kinds, MemoryLock, Rig } from './rig.ts';
+import { aliceRun, bobRun, compare, held, kinds, MemoryLock, Rig } from '../helpers/rig.ts';
 
 const settings = { coordinated: true } as const;
 const bob = (number: number) => ({ identity: 'bob', run: bobRun, number });

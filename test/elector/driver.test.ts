@@ -9,7 +9,7 @@ import type { Patience } from '../../src/elector/state.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
 import type { Attempt, Lock, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import type { Event as Reported } from '../../src/observe/events.ts';
-import { aliceRun, MemoryLock } from './rig.ts';
+import { aliceRun, MemoryLock } from '../helpers/rig.ts';
 
 /** Time that a test moves, with timers that fire in order. */
 class HandClock implements Clock {

@@ -3,7 +3,7 @@
 // Invariant under test: a late or doubtful answer may shorten a term, never lengthen it.
 
 import { describe, expect, test } from 'vitest';
-import { aliceRun, bobRun, held, kinds, leader, MemoryLock } from './rig.ts';
+import { aliceRun, bobRun, held, kinds, leader, MemoryLock } from '../helpers/rig.ts';
 
 const bob = (number: number) => ({ identity: 'bob', run: bobRun, number });
 

@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { observe, observeOwn, takeableAt } from '../../src/elector/observation.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
-import { bobRun, emptyRecord, held } from './rig.ts';
+import { bobRun, emptyRecord, held } from '../helpers/rig.ts';
 
 const rules = { leaseDurationMs: 15_000, foreignGraceMs: undefined };
 const at = (ms: number) => ({ mono: ms, boot: ms + 500, wall: 0 });

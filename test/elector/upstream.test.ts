@@ -3,7 +3,7 @@
 // Invariant under test: a renewal is one request, and a look at a held lock is one.
 
 import { describe, expect, test } from 'vitest';
-import { bobRun, emptyRecord, held, kinds, leader, MemoryLock, Rig } from './rig.ts';
+import { bobRun, emptyRecord, held, kinds, leader, MemoryLock, Rig } from '../helpers/rig.ts';
 
 const bob = { identity: 'bob', run: bobRun, number: 1 };
 

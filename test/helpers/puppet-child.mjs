@@ -1,5 +1,5 @@
 // A command whose strings the test pulls: it says hello over a socket, tells of each signal, and otherwise does only
-// what it is told; above all it ends of no signal that can be caught. Run by puppet-child.ts as
+// what it is told; above all it ends of no signal that can be caught. Run by puppets.ts as
 // `node puppet-child.mjs <socket> <name>`: by arguments alone, since some puppets have no environment.
 // To check: a puppet whose test is gone ends by itself, so that no failed test leaves one behind.
 

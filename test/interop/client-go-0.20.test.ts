@@ -3,14 +3,12 @@
 // Knows where that release is not safe: it releases before its command has ended, as all do, and it reckons with its
 // own lease duration, whatever the record says.
 // To check: the commands' stamps judge every test but those of what is not safe, which expect two commands at once.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
-import { oldClientGoElector } from './client-go/elector.ts';
+import { expect, test } from 'vitest';
+import { oldClientGoElector } from '../helpers/client-go.ts';
 import {
-  cutOff, earlyRelease, had, impatience, type LockKind, mainEndings, type Peer, relay, type Row, table, versions,
+  alongside, cutOff, earlyRelease, had, impatience, type LockKind, mainEndings, type Peer, relay, versions,
 } from './peers.ts';
 
-const servers = inject('servers');
 const program = await had('client-go v0.20', oldClientGoElector);
 const kinds: readonly LockKind[] = ['leases', 'endpoints', 'configmaps', 'endpointsleases', 'configmapsleases'];
 
@@ -24,18 +22,8 @@ const neighbours: readonly (readonly [LockKind, LockKind])[] = [
   ['leases', 'configmapsleases'],
 ];
 
-describe.skipIf(program === null).concurrent('leader-run and client-go v0.20', () => {
+alongside('leader-run and client-go v0.20', program, ({ client, rows, figures }) => {
   const peer: Peer = { name: `client-go ${versions.oldClientGo}`, program: program ?? '', release: '-release-on-cancel' };
-  const rows: Row[] = [];
-  const figures: string[] = [];
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log([table(rows), ...figures].join('\n'));
-  });
 
   test.each(kinds)('take %s from each other, however the holder ends', async (kind) => {
     rows.push(await relay(client, { peer, kind }));
@@ -58,8 +46,8 @@ describe.skipIf(program === null).concurrent('leader-run and client-go v0.20', (
   });
 
   test('live together when its own duration is the shorter one and leader-run is cut off', async () => {
-    const timings = ['-lease-duration=2s', '-renew-deadline=1500ms', '-retry-period=400ms'];
-    const overlap = await impatience(client, { peer, kind: 'configmaps', timings });
+    const timing = ['-lease-duration=2s', '-renew-deadline=1500ms', '-retry-period=400ms'];
+    const overlap = await impatience(client, { peer, kind: 'configmaps', timing });
     figures.push(`${peer.name} set to 2 s, leader-run to 15 s: two commands for ${overlap} ms and more`);
   });
 });

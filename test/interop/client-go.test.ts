@@ -3,29 +3,21 @@
 // Where it has none, the test prints what it saw: client-go with ReleaseOnCancel gives the Lease back before its
 // command has ended, and ends no command when it is killed or stopped itself.
 // To check: the commands' stamps judge every test but those that say `unjudged` and why.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Candidate, short, staged, until, untilDead } from '../helpers/candidate.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type Run, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { staged } from '../helpers/stage.ts';
+import { until, untilDead } from '../helpers/wait.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
-import { clientGoElector } from './client-go/elector.ts';
-
-const servers = inject('servers');
-const figures: string[] = [];
+import { clientGoElector } from '../helpers/client-go.ts';
 
 /** How much longer leader-run waits for a holder that is not leader-run. */
 const foreignGraceMs = (short.leaseMs * 7) / 15;
 
-describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
-  let client: ServersClient;
+onServers('leader-run and client-go', ({ client, figures }) => {
   let binary: string;
   beforeAll(async () => {
-    if (servers === null) return;
-    client = connect(servers);
     binary = await clientGoElector();
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log(figures.join('\n'));
   });
 
   test('see each other lead and wait for each other', async () => {
@@ -33,10 +25,10 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
       const alice = await start('alice');
       await stamps.started('alice');
       const gopher = await startClientGo('gopher', binary);
-      expect((await gopher.line('new-leader')).fields['leader']).toBe('alice');
+      expect((await gopher.event('new-leader'))['leader']).toBe('alice');
       const bob = await start('bob');
-      expect((await bob.line('standing-by')).fields).toMatchObject({ leader: 'alice', foreign: false });
-      await alice.line('renewed', { fits: ({ at }) => at > (bob.lines[0]?.at ?? 0) + 2 * short.leaseMs });
+      expect(await bob.event('standing-by')).toMatchObject({ leader: 'alice', foreign: false });
+      await alice.event('renewed', { fits: ({ at }) => at > (bob.events[0]?.at ?? 0) + 2 * short.leaseMs });
       expect(await stamps.lives()).toHaveLength(1);
       expect((await lease.spec())['leaseTransitions']).toBe(0);
     });
@@ -47,7 +39,7 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
       const alice = await start('alice', { drainMs: 3000 });
       await stamps.started('alice');
       const gopher = await startClientGo('gopher', binary);
-      await gopher.line('new-leader');
+      await gopher.event('new-leader');
       alice.signal('SIGTERM');
       const second = await stamps.started('gopher');
       const first = await stamps.started('alice');
@@ -64,7 +56,7 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
       const gopher = await startClientGo('gopher', binary, { flags: ['-release-on-cancel'] });
       await stamps.started('gopher');
       const alice = await start('alice');
-      expect((await alice.line('standing-by')).fields).toMatchObject({ leader: 'gopher', foreign: true });
+      expect(await alice.event('standing-by')).toMatchObject({ leader: 'gopher', foreign: true });
       gopher.signal('SIGTERM');
       const second = await stamps.started('alice');
       const first = await stamps.started('gopher');
@@ -78,7 +70,7 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
       const gopher = await startClientGo('gopher', binary, { flags: ['-release-on-cancel'] });
       const { pid } = await stamps.started('gopher');
       const alice = await start('alice');
-      await alice.line('standing-by');
+      await alice.event('standing-by');
       // To the command, not to client-go: it comes to its own end.
       process.kill(pid, 'SIGTERM');
       const second = await stamps.started('alice');
@@ -94,7 +86,7 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
       const gopher = await startClientGo('gopher', binary, { flags: ['-release-on-cancel'], drainMs: 2000 });
       await stamps.started('gopher');
       const alice = await start('alice');
-      await alice.line('standing-by');
+      await alice.event('standing-by');
       gopher.signal('SIGTERM');
       await stamps.started('alice');
       await gopher.end();
@@ -108,7 +100,7 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
       const alice = await start('alice', { ignoreTerm: true });
       const { pid } = await stamps.started('alice');
       const gopher = await startClientGo('gopher', binary);
-      await gopher.line('new-leader');
+      await gopher.event('new-leader');
       const killedAt = Date.now();
       alice.signal('SIGKILL');
       const deadAt = await untilDead([pid]);
@@ -127,13 +119,13 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
       const alice = await start('alice', { ignoreTerm: true, offspring: true });
       await stamps.started('alice');
       const gopher = await startClientGo('gopher', binary);
-      await gopher.line('new-leader');
+      await gopher.event('new-leader');
       alice.signal('SIGSTOP');
       const second = await stamps.started('gopher');
       const first = await stamps.started('alice');
       figures.push(`take-over, leader-run stopped: client-go's command ${second.startedAt - first.lastSeen} ms after the other's end`);
       alice.signal('SIGCONT');
-      await alice.line('standing-by');
+      await alice.event('standing-by');
     });
   });
 
@@ -142,7 +134,7 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
       const gopher = await startClientGo('gopher', binary);
       const { pid } = await stamps.started('gopher');
       const alice = await start('alice');
-      await alice.line('standing-by');
+      await alice.event('standing-by');
       // As when the machine dies: client-go alone would leave its command running.
       gopher.signal('SIGKILL');
       process.kill(pid, 'SIGKILL');
@@ -166,7 +158,7 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
         await startClientGo('gopher', binary, { flags: ['-release-on-cancel'], server });
         await stamps.started('gopher');
         const alice = await start('alice');
-        await alice.line('standing-by');
+        await alice.event('standing-by');
         const before = await lease.renewedAt();
         await until('a renewal', async () => (await lease.renewedAt()) > before);
         proxy.blackhole();
@@ -185,7 +177,7 @@ describe.skipIf(servers === null).concurrent('leader-run and client-go', () => {
 
   test('share a Lease in a herd of six, where each command runs once and none beside another', async () => {
     await staged(client, async ({ start, startClientGo, stamps }) => {
-      const herd: Candidate[] = [];
+      const herd: Run[] = [];
       for (const index of [1, 2, 3]) {
         herd.push(await startClientGo(`gopher-${index}`, binary, { flags: ['-release-on-cancel'], runMs: 300 }));
         herd.push(await start(`alice-${index}`, { runMs: 300 }));

@@ -3,35 +3,25 @@
 // Knows where that elector is not safe (it releases before its command has ended, waits longer for a request than its
 // deadline allows, and believes written times) and where it is stuck: in a ConfigMap it reads no record but fabric8's.
 // To check: the commands' stamps judge every test but those of what is not safe, which expect two commands at once.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { short, type Stage, staged, until } from '../helpers/candidate.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import { short } from '../helpers/leader-run.ts';
+import { type Stage, staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 import { fabric8Elector } from './fabric8/elector.ts';
 import {
-  beforeRenewal, cutOff, earlyRelease, foreignGraceMs, had, kindFlags, oddities, pathOf, type Peer, relay, type Row,
-  rules, startPeer, table, versions,
+  alongside, beforeRenewal, cutOff, earlyRelease, foreignGraceMs, had, kindFlags, oddities, pathOf, type Peer, relay,
+  rules, startPeer, versions,
 } from './peers.ts';
 
-const servers = inject('servers');
 const program = await had("fabric8's Java client", fabric8Elector);
 
-describe.skipIf(program === null).concurrent("leader-run and fabric8's Java client", () => {
+alongside("leader-run and fabric8's Java client", program, ({ client, rows, figures }) => {
   const peer: Peer = {
     name: `fabric8 ${versions.fabric8}`,
     program: program ?? '',
-    timings: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=0.4'],
+    timing: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=0.4'],
     release: '-release-on-cancel',
   };
-  const rows: Row[] = [];
-  const figures: string[] = [];
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log([table(rows), ...figures].join('\n'));
-  });
 
   test('take a Lease from each other, however the holder ends', async () => {
     rows.push(await relay(client, { peer, kind: 'leases' }));
@@ -59,10 +49,10 @@ describe.skipIf(program === null).concurrent("leader-run and fabric8's Java clie
       const old = '2026-01-01T00:00:00.000000Z';
       await stage.lease.create({ holderIdentity: 'x', leaseDurationSeconds: 60, acquireTime: old, renewTime: old });
       const alice = await stage.start('alice');
-      await alice.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'x' });
+      await alice.event('standing-by', { fits: ({ leader }) => leader === 'x' });
       await startPeer(stage, peer, 'theirs', 'leases');
       await stage.stamps.started('theirs');
-      await alice.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'theirs' });
+      await alice.event('standing-by', { fits: ({ leader }) => leader === 'theirs' });
     };
     await staged(client, play, { rules });
   });
@@ -74,7 +64,7 @@ describe.skipIf(program === null).concurrent("leader-run and fabric8's Java clie
       const crashing = await startPeer(stage, peer, 'theirs-1', 'configmaps');
       const { pid } = await stage.stamps.started('theirs-1');
       const alice = await stage.start('alice', { flags });
-      await alice.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'theirs-1' });
+      await alice.event('standing-by', { fits: ({ leader }) => leader === 'theirs-1' });
       const since = await beforeRenewal(client, path);
       crashing.signal('SIGKILL');
       process.kill(pid, 'SIGKILL');
@@ -105,7 +95,7 @@ describe.skipIf(program === null).concurrent("leader-run and fabric8's Java clie
       await startPeer(stage, peer, 'theirs', 'configmaps', { flags: ['-release-on-cancel'] });
       const { pid } = await stage.stamps.started('theirs');
       const alice = await stage.start('alice', { flags: kindFlags('configmaps') });
-      await alice.line('standing-by');
+      await alice.event('standing-by');
       process.kill(pid, 'SIGTERM');
       const second = await stage.stamps.started('alice');
       const first = await stage.stamps.started('theirs');

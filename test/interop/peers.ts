@@ -4,8 +4,11 @@
 // To check: the stamps judge every hand-over; and leader-run, coming next after a holder that did not release, began no
 // earlier than the lease and the foreign grace after the last renewal that could be seen.
 import { readFileSync } from 'node:fs';
-import { expect, inject } from 'vitest';
-import { type Candidate, lockName, short, type Stage, staged, type StartOptions, until } from '../helpers/candidate.ts';
+import { afterAll, expect, inject } from 'vitest';
+import { type Run, short } from '../helpers/leader-run.ts';
+import { onServers } from '../helpers/on-servers.ts';
+import { lockName, type Stage, staged, type StartOptions } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { ToolMissing } from '../helpers/go-tool.ts';
 import type { PolicyRule, ServersClient } from '../helpers/servers-client.ts';
@@ -17,7 +20,7 @@ export interface Peer {
   readonly name: string;
   readonly program: string;
   /** Instead of L = 4 s, R = 2 s, r = 0.4 s in Go's words. */
-  readonly timings?: readonly string[];
+  readonly timing?: readonly string[];
   /** The flag that makes it give the lock back; without one it cannot. */
   readonly release?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -71,12 +74,12 @@ export function kindFlags(kind: LockKind): readonly string[] {
 
 export async function startPeer(
   { startClientGo }: Stage,
-  { program, timings, env }: Peer,
+  { program, timing, env }: Peer,
   name: string,
   kind: LockKind,
   { flags = [], ...options }: StartOptions = {},
-): Promise<Candidate> {
-  const its = { ...(timings && { timings }), ...(env && { env }) };
+): Promise<Run> {
+  const its = { ...(timing && { timing }), ...(env && { env }) };
   return await startClientGo(name, program, { ...its, ...options, flags: [`-lock-kind=${kind}`, ...flags] });
 }
 
@@ -102,9 +105,31 @@ export async function beforeRenewal(client: ServersClient, path: string): Promis
   return since;
 }
 
+export interface Alongside {
+  readonly client: ServersClient;
+  /** What was seen of each relay, for the table that is printed first. */
+  readonly rows: Row[];
+  readonly figures: string[];
+}
+
+/** The frame of a file about one peer; `program` is null where it cannot be had, and then all of it is skipped. */
+export function alongside(title: string, program: string | null, body: (shared: Alongside) => void): void {
+  onServers(
+    title,
+    ({ client, figures }) => {
+      const rows: Row[] = [];
+      afterAll(() => {
+        figures.unshift(table(rows));
+      });
+      body({ client, rows, figures });
+    },
+    { lacking: program === null },
+  );
+}
+
 /** What leader-run has said about records that are not as they should be. */
-export function oddities({ lines }: Candidate): readonly string[] {
-  const about = lines.filter(({ event, message }) => event === 'unreadable' || message.includes('the record in the'));
+export function oddities({ events }: Run): readonly string[] {
+  const about = events.filter(({ event, message }) => event === 'unreadable' || message.includes('the record in the'));
   return about.map(({ message }) => message);
 }
 
@@ -113,7 +138,7 @@ interface End {
   readonly side: 'ours' | 'theirs';
   /** How its command is set up for that. */
   readonly command?: StartOptions;
-  readonly act: (holder: Candidate, command: number) => void;
+  readonly act: (holder: Run, command: number) => void;
   /** A peer that can give the lock back does. */
   readonly releases?: boolean;
   /** Its command came to its own end. */
@@ -177,21 +202,21 @@ export async function relay(client: ServersClient, plan: Relay): Promise<Row> {
   const { peer, kind, ourKind = kind, run = everyEnding, odd = false } = plan;
   const gaps = new Map<Ending, number>();
   const play = async (stage: Stage): Promise<void> => {
-    const start = async (turn: number, last?: Candidate): Promise<Candidate> => {
+    const start = async (turn: number, last?: Run): Promise<Run> => {
       const ending = run[turn];
       const its: End | undefined = ending && endings[ending];
       const side = turn % 2 === 0 ? 'ours' : 'theirs';
       expect(its?.side ?? side).toBe(side);
       const name = `${side}-${turn}`;
-      const leader = (field: unknown): boolean => kind !== ourKind || field === last?.name;
+      const isLast = (leader: unknown): boolean => kind !== ourKind || leader === last?.name;
       if (side === 'ours') {
         const candidate = await stage.start(name, { ...its?.command, flags: kindFlags(ourKind) });
-        if (last) await candidate.line('standing-by', { fits: ({ fields }) => leader(fields['leader']) });
+        if (last) await candidate.event('standing-by', { fits: ({ leader }) => isLast(leader) });
         return candidate;
       }
       const flags = its?.releases === true && peer.release !== undefined ? [peer.release] : [];
       const candidate = await startPeer(stage, peer, name, kind, { ...its?.command, flags });
-      await candidate.line('new-leader', { fits: ({ fields }) => leader(fields['leader']) });
+      await candidate.event('new-leader', { fits: ({ leader }) => isLast(leader) });
       return candidate;
     };
 
@@ -213,7 +238,7 @@ export async function relay(client: ServersClient, plan: Relay): Promise<Row> {
       }
       if (ending === 'frozen') {
         holder.signal('SIGCONT');
-        await holder.line('standing-by', { from: holder.lines.length });
+        await holder.event('standing-by', { from: holder.events.length });
       }
       holder = next;
     }
@@ -273,7 +298,7 @@ export async function cutOff(
       await startPeer(stage, peer, 'theirs', kind, { server, flags });
       await stage.stamps.started('theirs');
       const ours = await stage.start('ours', { flags: kindFlags(kind) });
-      await ours.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'theirs' });
+      await ours.event('standing-by', { fits: ({ leader }) => leader === 'theirs' });
       await beforeRenewal(client, pathOf(stage, kind));
       proxy.blackhole();
       const second = await stage.stamps.started('ours', 1, 45_000);
@@ -294,16 +319,16 @@ export async function cutOff(
  */
 export async function impatience(
   client: ServersClient,
-  { peer, kind, timings }: Pick<Relay, 'peer' | 'kind'> & { readonly timings: readonly string[] },
+  { peer, kind, timing }: Pick<Relay, 'peer' | 'kind'> & { readonly timing: readonly string[] },
 ): Promise<number> {
   let overlap = NaN;
   await behindProxy(client, async (proxy, server) => {
     const play = async (stage: Stage): Promise<void> => {
       const ours = ['--lease-duration', '15s', '--renew-deadline', '10s', '--retry-period', '400ms'];
-      await stage.start('ours', { flags: kindFlags(kind), timings: ours, server });
+      await stage.start('ours', { flags: kindFlags(kind), timing: ours, server });
       await stage.stamps.started('ours');
-      const theirs = await startPeer(stage, { ...peer, timings }, 'theirs', kind);
-      await theirs.line('new-leader', { fits: ({ fields }) => fields['leader'] === 'ours' });
+      const theirs = await startPeer(stage, { ...peer, timing }, 'theirs', kind);
+      await theirs.event('new-leader', { fits: ({ leader }) => leader === 'ours' });
       await beforeRenewal(client, pathOf(stage, kind));
       proxy.blackhole();
       overlap = await untilOverlap(stage, 1000);
@@ -321,7 +346,7 @@ export async function earlyRelease(client: ServersClient, { peer, kind }: Pick<R
     const theirs = await startPeer(stage, peer, 'theirs', kind, { flags, drainMs: 3000 });
     await stage.stamps.started('theirs');
     const ours = await stage.start('ours', { flags: kindFlags(kind) });
-    await ours.line('standing-by', { fits: ({ fields }) => fields['leader'] === 'theirs' });
+    await ours.event('standing-by', { fits: ({ leader }) => leader === 'theirs' });
     theirs.signal('SIGTERM');
     await stage.stamps.started('ours');
     await theirs.end();

@@ -3,37 +3,24 @@
 // Knows where that elector is not safe: its requests have no limit in time, so cut off it leads for ever; and it
 // reckons with its own lease duration. It cannot give a lock back.
 // To check: the commands' stamps judge every test but those of what is not safe, which expect two commands at once.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Stage, staged } from '../helpers/candidate.ts';
-import { connect, type ServersClient } from '../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import { type Stage, staged } from '../helpers/stage.ts';
 import {
-  cutOff, had, impatience, kindFlags, mainEndings, pathOf, type Peer, relay, type Row, rules, startPeer, table,
-  versions,
+  alongside, cutOff, had, impatience, kindFlags, mainEndings, pathOf, type Peer, relay, rules, startPeer, versions,
 } from './peers.ts';
 import { pythonElector } from './python/elector.ts';
 
-const servers = inject('servers');
 const program = await had('the Python client', pythonElector);
 const kinds = ['leases', 'configmaps'] as const;
 
-describe.skipIf(program === null).concurrent('leader-run and the Python client', () => {
+alongside('leader-run and the Python client', program, ({ client, rows, figures }) => {
   // It takes no retry period under a second. Its zone is not ours: nobody may read its times.
   const peer: Peer = {
     name: `Python client ${versions.python}`,
     program: program ?? '',
-    timings: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=1'],
+    timing: ['-lease-duration=4', '-renew-deadline=2', '-retry-period=1'],
     env: { TZ: 'Asia/Kolkata' },
   };
-  const rows: Row[] = [];
-  const figures: string[] = [];
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-    console.log([table(rows), ...figures].join('\n'));
-  });
 
   test.each(kinds)('take %s from each other, however the holder ends', async (kind) => {
     rows.push(await relay(client, { peer, kind, odd: kind === 'configmaps' }));
@@ -51,8 +38,8 @@ describe.skipIf(program === null).concurrent('leader-run and the Python client',
   });
 
   test('live together when its own duration is the shorter one and leader-run is cut off', async () => {
-    const timings = ['-lease-duration=2', '-renew-deadline=1.5', '-retry-period=1'];
-    const overlap = await impatience(client, { peer, kind: 'configmaps', timings });
+    const timing = ['-lease-duration=2', '-renew-deadline=1.5', '-retry-period=1'];
+    const overlap = await impatience(client, { peer, kind: 'configmaps', timing });
     figures.push(`${peer.name} set to 2 s, leader-run to 15 s: two commands for ${overlap} ms and more`);
   });
 

@@ -7,7 +7,7 @@ import type { KubeTarget } from '../../src/kube-api/target.ts';
 import { ConfigError } from '../../src/kube-api/config/errors.ts';
 import { loadKube, type KubeOptions } from '../../src/kube-api/config/load.ts';
 import { makeCertificates, type Certificates } from '../helpers/certificates.ts';
-import { fakeClock, type FakeClock } from '../locks/fake-clock.ts';
+import { fakeClock, type FakeClock } from '../helpers/fake-clock.ts';
 
 let folder: string;
 let certificates: Certificates;

@@ -10,7 +10,7 @@ import type { ExecSpec } from '../../src/kube-api/config/plugin-run.ts';
 import type { KubeTarget } from '../../src/kube-api/target.ts';
 import { loadKube } from '../../src/kube-api/config/load.ts';
 import { makeCertificates, type Certificates } from '../helpers/certificates.ts';
-import { fakeClock, type FakeClock } from '../locks/fake-clock.ts';
+import { fakeClock, type FakeClock } from '../helpers/fake-clock.ts';
 
 /** How long a busy machine may take. */
 const soon = { timeout: 10_000 };

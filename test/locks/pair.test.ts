@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Lock, ReadAnswer, Sighting, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import { pairLock } from '../../src/locks/pair.ts';
 import { taken } from '../../src/locks/record.ts';
-import { fakeClock } from './fake-clock.ts';
+import { fakeClock } from '../helpers/fake-clock.ts';
 
 const trouble = { cause: 'forbidden', message: 'no' } as const;
 const refused: WriteAnswer = { kind: 'refused', trouble };

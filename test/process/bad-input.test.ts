@@ -16,8 +16,9 @@ import { leaseShape } from '../../src/locks/kube/lease.ts';
 import type { Json } from '../../src/common/json.ts';
 import { known, replacement, sightingOf } from '../../src/locks/kube/object.ts';
 import { microTime } from '../../src/locks/record.ts';
-import { MemoryLock, Rig } from '../elector/rig.ts';
-import { type Arena, type Run, test } from '../helpers/run-cli.ts';
+import { MemoryLock, Rig } from '../helpers/rig.ts';
+import { type Arena, test } from '../helpers/arena.ts';
+import type { Run } from '../helpers/leader-run.ts';
 import { makeCertificates } from '../helpers/certificates.ts';
 
 const ourLines = /^((leader-run: .*|\d\d:\d\d:\d\d\.\d{3} leader-run {2}.*|\{"time":.*)\n)+$/;
@@ -107,7 +108,7 @@ describe('arguments and variables of noise', () => {
     { name: 'a dumb terminal, and no colours', through: [], env: { TERM: 'dumb', NO_COLOR: '1' } },
     { name: 'no environment at all', through: ['env', '-i'], env: {} },
   ])('do not matter to a run with $name', async ({ through, env }, { arena, expect }) => {
-    const run = arena.run({ through, env, command: ['sh', '-c', 'exit 7'], options: ['--lease-duration=60s'] });
+    const run = arena.run({ through, env, command: ['sh', '-c', 'exit 7'], timing: ['--lease-duration=60s'] });
     expect(await run.end()).toMatchObject({ status: 7 });
     await run.isAbandoned();
     expect(run.stderr).not.toMatch(/^\s+at |\u001b/m);
@@ -115,7 +116,7 @@ describe('arguments and variables of noise', () => {
 
   test('in a folder that is gone are refused before anything is locked', async ({ arena, expect }) => {
     const through = ['sh', '-c', 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"', path.join(arena.folder, 'gone')];
-    const run = arena.run({ through, options: ['--lease-duration=60s'], command: ['true'] });
+    const run = arena.run({ through, timing: ['--lease-duration=60s'], command: ['true'] });
     expect(await run.end()).toMatchObject({ status: 125 });
     await run.isAbandoned();
     expect(run.stderr).toMatch(/^leader-run: the current folder has been removed.*\n$/);

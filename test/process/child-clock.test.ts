@@ -10,9 +10,11 @@ import { grantTerm } from '../../src/elector/term.ts';
 import type { Leash } from '../../src/child/leash.ts';
 import type { Event } from '../../src/observe/events.ts';
 import { type Ending, run } from '../../src/run.ts';
-import { within } from '../helpers/puppet-child.ts';
-import { type Arena, notRoot, short, shortTiming, test } from '../helpers/run-cli.ts';
-import { Uptime } from './uptime.ts';
+import { type Arena, test } from '../helpers/arena.ts';
+import { short, shortTiming } from '../helpers/leader-run.ts';
+import { notRoot } from '../helpers/machine.ts';
+import { within } from '../helpers/wait.ts';
+import { Uptime } from '../helpers/uptime.ts';
 
 /** The machine's clock, but boot time can be put forward. */
 function jumpyClock(): Clock & { jumpMs: number } {
@@ -64,7 +66,7 @@ describe.concurrent('a command whose clock jumps', () => {
   test('#33 is killed at once, although a renewal is acknowledged after the jump', async ({ arena, expect }) => {
     const { clock, events, leash, child } = await start(arena);
     clock.jumpMs = 60_000;
-    await child.extend(leash());
+    child.extend(leash());
     await within(child.ended, 'the end of the command');
     expect(events).toContainEqual({ kind: 'signalled', signal: 'SIGKILL', why: 'leash' });
     expect(await child.stop({ signal: undefined, graceMs: 0, why: 'lost' })).toMatchObject({
@@ -109,16 +111,16 @@ describe.concurrent('a command whose clock jumps', () => {
     if (lacking !== undefined) return skip(lacking);
     const uptime = new Uptime(arena);
     const { run: leader, puppet } = await arena.lead({
-      options: [...shortTiming, '--on-lost=exit'],
+      flags: ['--on-lost=exit'],
       through: uptime.through,
     });
     const before = arena.renewedAt();
-    await arena.until(() => arena.renewedAt() > before, 'a renewal');
+    await arena.until('a renewal', () => arena.renewedAt() > before);
     const jumpedAt = uptime.jump(60);
     const goneAt = await puppet.isOver();
     await leader.end();
     uptime.close();
-    expect(goneAt).toBeLessThan(jumpedAt + short.renewDeadlineMs);
+    expect(goneAt).toBeLessThan(jumpedAt + short.renewMs);
     const after = arena.versions().filter(({ record }) => Date.parse(record.renewTime) > jumpedAt + 100);
     expect(after.map(({ record }) => record.holderIdentity).filter((holder) => holder !== '')).toEqual([]);
   });
@@ -135,10 +137,10 @@ describe.concurrent('a command whose clock jumps', () => {
     const lacking = notRoot();
     if (lacking !== undefined) return skip(lacking);
     const uptime = new Uptime(arena);
-    const { run: leader, puppet } = await arena.lead({ options: shortTiming, through: uptime.through });
+    const { run: leader, puppet } = await arena.lead({ timing: shortTiming, through: uptime.through });
     const brokenAt = uptime.destroy();
     const goneAt = await puppet.isOver();
-    expect(goneAt).toBeLessThan(brokenAt + short.renewDeadlineMs);
+    expect(goneAt).toBeLessThan(brokenAt + short.renewMs);
     expect(await leader.end()).toMatchObject({ status: 125 });
     await leader.isAbandoned();
   });

@@ -5,7 +5,9 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
-import { type Arena, longTiming, missing, type Run, test } from '../helpers/run-cli.ts';
+import { type Arena, test } from '../helpers/arena.ts';
+import { longTiming, type Run } from '../helpers/leader-run.ts';
+import { missing } from '../helpers/machine.ts';
 
 const { version } = JSON.parse(readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8')) as {
   version: string;
@@ -192,7 +194,7 @@ describe.concurrent('the command line', () => {
 
   test('lets twenty at once make the folder that none of them finds', async ({ arena, expect }) => {
     const store = join(arena.folder, 'a', 'b', 'c');
-    const run = (at: number): Run => arena.run({ store, lock: `lock-${at}`, command: ['true'], options: longTiming });
+    const run = (at: number): Run => arena.run({ store, lock: `lock-${at}`, command: ['true'], timing: longTiming });
     const runs = Array.from({ length: 20 }, (_, at) => run(at));
     const ends = await Promise.all(runs.map((each) => each.end()));
     expect(ends.map(({ status }) => status)).toEqual(Array<number>(20).fill(0));
@@ -203,7 +205,7 @@ describe.concurrent('the command line', () => {
     arena,
     expect,
   }) => {
-    const run = arena.run({ command: ['true'], options: [...longTiming, '--identity=alice'] });
+    const run = arena.run({ command: ['true'], timing: longTiming, flags: ['--identity=alice'] });
     await Promise.all([run.end(), run.isAbandoned()]);
     expect(run.events[0]).toMatchObject({
       event: 'started',

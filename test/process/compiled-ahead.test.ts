@@ -6,7 +6,7 @@ import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, statSync, trun
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { describe } from 'vitest';
-import { type Arena, test } from '../helpers/run-cli.ts';
+import { type Arena, test } from '../helpers/arena.ts';
 
 /** A copy of the package whose data says other than its script. */
 function spoiltBundle(arena: Arena): { program: string; data: string } {

@@ -6,7 +6,9 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe } from 'vitest';
-import { type Arena, missing, type Run, test } from '../helpers/run-cli.ts';
+import { type Arena, test } from '../helpers/arena.ts';
+import type { Run } from '../helpers/leader-run.ts';
+import { missing } from '../helpers/machine.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -22,10 +24,10 @@ describe.concurrent("README's first command", () => {
     await second.event('standing-by');
     expect(second.stdout).toBe('');
 
-    first.kill('SIGTERM');
+    first.signal('SIGTERM');
     expect(await first.end()).toMatchObject({ signal: 'SIGTERM' });
     await second.says('leading with token ');
-    second.kill('SIGTERM');
+    second.signal('SIGTERM');
     expect(await second.end()).toMatchObject({ signal: 'SIGTERM' });
   });
 });
@@ -41,7 +43,7 @@ describe.concurrent('the example', () => {
   test('worker.sh works until it is told to stop, and ends well', async ({ arena, expect }) => {
     const run = shell(arena, `cd ${example('shell')} && exec ${commandIn('shell/worker.sh')}`);
     await run.says('working with token 1\n');
-    run.kill('SIGTERM');
+    run.signal('SIGTERM');
     expect(await run.end()).toMatchObject({ status: 0 });
     expect(run.stdout).toBe('working with token 1\ntold to stop: finishing the step\nfinished\n');
   });
@@ -80,7 +82,7 @@ describe.concurrent('the example', () => {
     expect(second.stdout + second.stderr).toBe('');
 
     // It holds the lock for another minute, unless it is stopped.
-    first.kill('SIGTERM');
+    first.signal('SIGTERM');
     expect(await first.end()).toMatchObject({ status: 0 });
     expect(first.stderr).toBe('');
     const left = arena.record('reports')?.leaseDurationSeconds ?? 0;

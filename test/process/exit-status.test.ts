@@ -4,7 +4,9 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { longTiming, missing, test } from '../helpers/run-cli.ts';
+import { test } from '../helpers/arena.ts';
+import { longTiming } from '../helpers/leader-run.ts';
+import { missing } from '../helpers/machine.ts';
 
 describe.concurrent('the end of leader-run', () => {
   describe('the exit status', () => {
@@ -35,9 +37,9 @@ describe.concurrent('the end of leader-run', () => {
     );
 
     test('is told by the same signal when that was asked for and ended the command', async ({ arena, expect }) => {
-      const run = arena.run({ command: ['sh', '-c', 'echo ready; exec sleep 1000'], options: longTiming });
+      const run = arena.run({ command: ['sh', '-c', 'echo ready; exec sleep 1000'], timing: longTiming });
       await run.says('ready');
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       // What a parent's WIFSIGNALED sees: no status at all.
       expect(await run.end()).toMatchObject({ status: null, signal: 'SIGTERM' });
       expect(run.events.at(-1)).toMatchObject({ event: 'exit', status: 143 });
@@ -45,16 +47,16 @@ describe.concurrent('the end of leader-run', () => {
     });
 
     test('is a number when the command ended of another signal than was asked for', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
-      run.kill('SIGINT');
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      run.signal('SIGINT');
       await puppet.hears('SIGINT');
       puppet.die('SIGTERM');
       expect(await run.end()).toMatchObject({ status: 143, signal: null });
     });
 
     test("is the command's own when it handles the signal that was asked for", async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
-      run.kill('SIGTERM');
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      run.signal('SIGTERM');
       await puppet.hears('SIGTERM');
       puppet.exit(3);
       expect(await run.end()).toMatchObject({ status: 3, signal: null });
@@ -63,7 +65,7 @@ describe.concurrent('the end of leader-run', () => {
     test('ends a loop of a shell when Ctrl-C ended the command', async ({ arena, expect, skip }) => {
       const lacking = missing('bash', 'setsid');
       if (lacking !== undefined) skip(lacking);
-      const words = arena.words({ command: ['sh', '-c', 'echo round; exec sleep 1000'], options: longTiming });
+      const words = arena.words({ command: ['sh', '-c', 'echo round; exec sleep 1000'], timing: longTiming });
       // A group of its own, which a terminal would send SIGINT to: bash goes on unless its child died of it.
       const loop = 'for i in 1 2 3; do "$0" "$@"; done; echo after';
       const run = arena.spawn(['setsid', 'bash', '-c', loop, process.execPath, ...words]);
@@ -75,14 +77,14 @@ describe.concurrent('the end of leader-run', () => {
     });
 
     test('is 122 when leadership was lost, or what --lost-exit-code says', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--on-lost=exit'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--on-lost=exit'] });
       await arena.steal();
       expect(await run.end()).toMatchObject({ status: 122, signal: null });
       expect(run.events.at(-1)).toMatchObject({ status: 122, reason: 'leadership was lost and the command stopped' });
       expect(puppet.isGone).toBe(true);
 
       const other = await arena.lead({
-        options: [...longTiming, '--on-lost=exit', '--lost-exit-code=75'],
+        timing: longTiming, flags: ['--on-lost=exit', '--lost-exit-code=75'],
         lock: 'other',
       });
       await arena.steal('other');
@@ -114,8 +116,8 @@ describe.concurrent('the end of leader-run', () => {
       symlinkSync('/bin/sh', interpreter);
       writeFileSync(script, `#!${interpreter}\n`);
       chmodSync(script, 0o755);
-      const { run: leader, puppet } = await arena.lead({ options: longTiming });
-      const run = arena.run({ command: [script], options: longTiming });
+      const { run: leader, puppet } = await arena.lead({ timing: longTiming });
+      const run = arena.run({ command: [script], timing: longTiming });
       await run.event('standing-by');
       rmSync(interpreter);
       puppet.exit(0);

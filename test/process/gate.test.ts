@@ -5,8 +5,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, constants, existsSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import type { Puppet } from '../helpers/puppet-child.ts';
-import { type Arena, longTiming, missing, type RunOptions, short, stateOf, test } from '../helpers/run-cli.ts';
+import { type Arena, type RunOptions, test } from '../helpers/arena.ts';
+import { longTiming, short } from '../helpers/leader-run.ts';
+import { missing } from '../helpers/machine.ts';
+import { stateOf } from '../helpers/procfs.ts';
+import type { Puppet } from '../helpers/puppets.ts';
 
 /** Names and values that shells drop, change, obey or make up. */
 const awkward = {
@@ -98,7 +101,7 @@ describe.concurrent('leader-run starts', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--identity=alice in wonderland'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--identity=alice in wonderland'] });
       const entries = entriesOf(Buffer.from(await puppet.ask<string>('environment'), 'base64').toString());
       const { token } = await run.event('elected');
       expect(entries).toEqual(
@@ -179,9 +182,9 @@ describe.concurrent('leader-run starts', () => {
 
   describe('the streams of the command', () => {
     test('#28 bring all bytes of a pipe, also those that came while it stood by', async ({ arena, expect }) => {
-      const { run: leader, puppet } = await arena.lead({ options: longTiming });
+      const { run: leader, puppet } = await arena.lead({ timing: longTiming });
       const bytes = randomBytes(1_000_000);
-      const run = arena.run({ command: ['sha256sum'], options: longTiming, stdio: 'pipe' });
+      const run = arena.run({ command: ['sha256sum'], timing: longTiming, stdio: 'pipe' });
       run.process.stdin?.write(bytes.subarray(0, 40_000));
       await run.event('standing-by');
       run.process.stdin?.end(bytes.subarray(40_000));
@@ -207,13 +210,13 @@ describe.concurrent('leader-run starts', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       run.process.stdout?.destroy();
       run.process.stderr?.destroy();
       puppet.print('into the void\n');
-      run.kill('SIGUSR1');
+      run.signal('SIGUSR1');
       await puppet.hears('SIGUSR1');
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       await puppet.hears('SIGTERM');
       puppet.exit(6);
       expect(await run.end()).toMatchObject({ status: 6 });
@@ -239,7 +242,7 @@ describe.concurrent('leader-run starts', () => {
 
   describe('the command', () => {
     test('is what stands at the gate, in a session of its own, in the same folder', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       const { pid } = await run.event('command-started');
       expect(puppet).toMatchObject({ pid, group: pid, session: pid });
       puppet.exit(0);
@@ -247,7 +250,7 @@ describe.concurrent('leader-run starts', () => {
     });
 
     test('does not run before the lock is held', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       const trace = join(arena.folder, 'trace');
       const evil = join(arena.folder, 'evil');
       writeFileSync(evil, `touch ${trace}\n`);
@@ -257,11 +260,11 @@ describe.concurrent('leader-run starts', () => {
         'BASH_FUNC_read%%': `() { touch ${trace}; }`,
         'BASH_FUNC_exec%%': `() { touch ${trace}; }`,
       };
-      const standby = arena.run({ command: ['touch', trace], options: longTiming, env });
+      const standby = arena.run({ command: ['touch', trace], timing: longTiming, env });
       await standby.event('standing-by');
       // The gate is open to whatever its shell obeys by the time it waits.
       const gate = await arena.gateOf(standby);
-      await arena.until(() => stateOf(gate) === 'S', 'the gate to wait');
+      await arena.until('the gate to wait', () => stateOf(gate) === 'S');
       expect(existsSync(trace)).toBe(false);
       puppet.exit(0);
       expect(await standby.end()).toMatchObject({ status: 0 });
@@ -282,8 +285,8 @@ describe.concurrent('leader-run starts', () => {
     });
 
     test('starts anew when what stood at the gate was killed', async ({ arena, expect }) => {
-      const { run: leader, puppet } = await arena.lead({ options: longTiming });
-      const standby = arena.run({ command: ['echo', 'done'], options: longTiming });
+      const { run: leader, puppet } = await arena.lead({ timing: longTiming });
+      const standby = arena.run({ command: ['echo', 'done'], timing: longTiming });
       await standby.event('standing-by');
       const gate = await arena.gateOf(standby);
       process.kill(gate, 'SIGKILL');
@@ -298,14 +301,14 @@ describe.concurrent('leader-run starts', () => {
 /** A command of which one process writes more to stderr than anybody holds, and another is a puppet without stderr. */
 function unread(arena: Arena): RunOptions {
   const command = ['sh', '-c', 'head -c 1000000 /dev/zero >&2 & exec "$@" 2>/dev/null', 'sh', ...arena.puppet()];
-  return { command, options: ['--lease-duration=4s', '--renew-deadline=2s', '--retry-period=20ms'] };
+  return { command, timing: ['--lease-duration=4s', '--renew-deadline=2s', '--retry-period=20ms'] };
 }
 
 async function fillLog(arena: Arena): Promise<Puppet> {
   const puppet = await arena.next();
   const start = arena.renewedAt();
   // Each of these renewals wrote a line, or tried to.
-  await arena.until(() => arena.renewedAt() > start + short.renewDeadlineMs, 'renewals');
+  await arena.until('renewals', () => arena.renewedAt() > start + short.renewMs);
   await puppet.ask('descriptors');
   return puppet;
 }

@@ -10,23 +10,11 @@ import { newCookie } from '../../src/child/environment.ts';
 import { startGuardian } from '../../src/child/guardian/guardian.ts';
 import { guardianScript } from '../../src/child/guardian/script.ts';
 import { type Clock, later, systemClock } from '../../src/clock.ts';
-import {
-  type Arena,
-  descendantsOf,
-  descriptorsOf,
-  fieldsOf,
-  isAlive,
-  longTiming,
-  missing,
-  notRoot,
-  type Run,
-  short,
-  shortTiming,
-  stateOf,
-  test,
-  textOf,
-} from '../helpers/run-cli.ts';
-import { Uptime } from './uptime.ts';
+import { type Arena, test } from '../helpers/arena.ts';
+import { longTiming, type Run, short } from '../helpers/leader-run.ts';
+import { missing, notRoot } from '../helpers/machine.ts';
+import { descendantsOf, descriptorsOf, fieldsOf, isAlive, stateOf, textOf } from '../helpers/procfs.ts';
+import { Uptime } from '../helpers/uptime.ts';
 
 const kinds = [
   { kind: 'sh', shows: /bash|busybox|sh$/ },
@@ -41,25 +29,25 @@ const shells = [
 describe.concurrent('leader-run has', () => {
   describe.for(kinds)('a guardian of kind $kind', ({ kind, shows }) => {
     test('is named in the first line of the log, and kills when leader-run is killed', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, `--guardian=${kind}`] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: [`--guardian=${kind}`] });
       expect(await run.event('started')).toMatchObject({ guardian: expect.stringMatching(shows) as string });
       puppet.spawn('kid', 'session');
       const kid = await arena.next('kid');
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await Promise.all([puppet.isOver(), kid.isOver(), run.isAbandoned()]);
     });
 
     test('kills at its deadline when leader-run is stopped', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
-      run.kill('SIGSTOP');
+      const { run, puppet } = await arena.lead({ flags: [`--guardian=${kind}`] });
+      run.signal('SIGSTOP');
       const goneAt = await puppet.isOver();
       // Not before it had to: it may have heard of one renewal less than the store.
-      expect(goneAt).toBeGreaterThan(arena.renewedAt() + short.renewDeadlineMs / 2);
+      expect(goneAt).toBeGreaterThan(arena.renewedAt() + short.renewMs / 2);
       expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
     });
 
     test('#6 is replaced when it is killed, and the command goes on under its successor', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, `--guardian=${kind}`] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: [`--guardian=${kind}`] });
       const first = await arena.guardianOf(run);
       process.kill(first, 'SIGKILL');
       await run.event('guardian-replaced');
@@ -67,23 +55,23 @@ describe.concurrent('leader-run has', () => {
       await puppet.ask('descriptors');
       expect(puppet.got).toEqual([]);
       // The successor knows whom to kill.
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await puppet.isOver();
-      await arena.until(() => !isAlive(second), 'the guardian to go home');
+      await arena.until('the guardian to go home', () => !isAlive(second));
     });
 
     test('#6 that is replaced is armed: it kills at the deadline too', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
+      const { run, puppet } = await arena.lead({ flags: [`--guardian=${kind}`] });
       process.kill(await arena.guardianOf(run), 'SIGKILL');
       await run.event('guardian-replaced');
-      run.kill('SIGSTOP');
+      run.signal('SIGSTOP');
       const goneAt = await puppet.isOver();
       expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
     });
 
     test('is replaced when it does not answer', async ({ arena, expect }) => {
       const { run, puppet } = await arena.lead({
-        options: ['--lease-duration=15s', '--retry-period=300ms', `--guardian=${kind}`],
+        timing: ['--lease-duration=15s', '--retry-period=300ms'], flags: [`--guardian=${kind}`],
       });
       const first = await arena.guardianOf(run);
       process.kill(first, 'SIGSTOP');
@@ -93,13 +81,13 @@ describe.concurrent('leader-run has', () => {
       await puppet.ask('descriptors');
       // The old one would have told the command to end had it seen the end of its input.
       expect(puppet.got).toEqual([]);
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await puppet.isOver();
     });
 
     test('is replaced before the command starts when it was stopped while standing by', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
-      const standby = arena.run({ command: arena.puppet('bob'), options: [...longTiming, `--guardian=${kind}`] });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      const standby = arena.run({ command: arena.puppet('bob'), timing: longTiming, flags: [`--guardian=${kind}`] });
       await standby.event('standing-by');
       process.kill(await arena.guardianOf(standby), 'SIGSTOP');
       puppet.exit(0);
@@ -108,7 +96,7 @@ describe.concurrent('leader-run has', () => {
       const kinds = standby.events.map(({ event }) => event);
       expect(kinds).toContain('guardian-replaced');
       expect(kinds.indexOf('guardian-replaced')).toBeLessThan(kinds.indexOf('command-started'));
-      standby.kill('SIGKILL');
+      standby.signal('SIGKILL');
       await bob.isOver();
       await run.end();
     });
@@ -117,12 +105,12 @@ describe.concurrent('leader-run has', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
+      const { run, puppet } = await arena.lead({ flags: [`--guardian=${kind}`] });
       const guardian = await arena.guardianOf(run);
-      run.kill('SIGSTOP');
+      run.signal('SIGSTOP');
       process.kill(guardian, 'SIGSTOP');
       const renewedAt = arena.renewedAt();
-      await arena.until(() => Date.now() > renewedAt + short.leaseMs, 'the lease to end');
+      await arena.until('the lease to end', () => Date.now() > renewedAt + short.leaseMs);
       await puppet.ask('descriptors');
       process.kill(guardian, 'SIGCONT');
       await puppet.isOver('the command to be killed by the continued guardian');
@@ -136,7 +124,7 @@ describe.concurrent('leader-run has', () => {
       execFileSync('mkfifo', [fifo]);
       const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
       const { run, puppet } = await arena.lead({
-        options: [...longTiming, `--guardian=${kind}`],
+        timing: longTiming, flags: [`--guardian=${kind}`],
         through: ['sh', '-c', 'exec "$@" 2> "$0"', fifo],
       });
       puppet.spawn('kid', 'session');
@@ -144,14 +132,14 @@ describe.concurrent('leader-run has', () => {
       expect(() => {
         for (;;) writeSync(pipe, '-'.repeat(4096));
       }).toThrow('EAGAIN');
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await puppet.isOver();
       await kid.isOver('the guardian to sweep');
       closeSync(pipe);
     });
 
     test('stays when it gets the signals of a group', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, `--guardian=${kind}`] });
+      const { run, puppet } = await arena.lead({ flags: [`--guardian=${kind}`] });
       const guardian = await arena.guardianOf(run);
       for (const signal of [
         'SIGHUP',
@@ -167,16 +155,16 @@ describe.concurrent('leader-run has', () => {
         process.kill(guardian, signal);
       }
       const before = arena.renewedAt();
-      await arena.until(() => arena.renewedAt() > before, 'a renewal');
+      await arena.until('a renewal', () => arena.renewedAt() > before);
       expect(isAlive(guardian)).toBe(true);
       expect(run.events.filter(({ event }) => event === 'guardian-replaced')).toEqual([]);
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await puppet.isOver();
     });
 
     test('has neither the cookie nor anything else of the environment', async ({ arena, expect }) => {
       const { run, puppet } = await arena.lead({
-        options: [...longTiming, `--guardian=${kind}`],
+        timing: longTiming, flags: [`--guardian=${kind}`],
         env: { BASH_ENV: '/nonexistent', SECRET: 'x' },
       });
       const environment = textOf(`/proc/${await arena.guardianOf(run)}/environ`);
@@ -188,7 +176,7 @@ describe.concurrent('leader-run has', () => {
 
   describe('a guardian', () => {
     test('#6 that cannot be replaced costs the command its life', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--guardian=node'], ownBundle: true });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--guardian=node'], ownBundle: true });
       rmSync(join(arena.folder, 'bundle/dist/guardian-node.js'));
       process.kill(await arena.guardianOf(run), 'SIGKILL');
       await puppet.isOver('the command to be killed');
@@ -197,7 +185,7 @@ describe.concurrent('leader-run has', () => {
     });
 
     test('#6 that cannot be replaced makes leader-run exit with 125', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--guardian=node'], ownBundle: true });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--guardian=node'], ownBundle: true });
       rmSync(join(arena.folder, 'bundle/dist/guardian-node.js'));
       process.kill(await arena.guardianOf(run), 'SIGKILL');
       await puppet.isOver('the command to be killed', 5000);
@@ -210,9 +198,9 @@ describe.concurrent('leader-run has', () => {
       arena,
       expect,
     }) => {
-      const { run: leader, puppet } = await arena.lead({ options: longTiming });
-      const options = [...longTiming, '--guardian=node'];
-      const standby = arena.run({ command: arena.puppet('bob'), options, ownBundle: true });
+      const { run: leader, puppet } = await arena.lead({ timing: longTiming });
+      const node = { timing: longTiming, flags: ['--guardian=node'], ownBundle: true };
+      const standby = arena.run({ command: arena.puppet('bob'), ...node });
       await standby.event('standing-by');
       rmSync(join(arena.folder, 'bundle/dist/guardian-node.js'));
       process.kill(await arena.guardianOf(standby), 'SIGSTOP');
@@ -222,7 +210,7 @@ describe.concurrent('leader-run has', () => {
       expect((await standby.event('exit')).reason).toContain('guardian');
       expect(standby.events.map(({ event }) => event)).not.toContain('command-started');
       await standby.isAbandoned();
-      expect(arena.stage.seen.map(({ name }) => name)).toEqual(['alice']);
+      expect(arena.puppets.seen.map(({ name }) => name)).toEqual(['alice']);
       expect(arena.isFree()).toBe(true);
     });
 
@@ -235,7 +223,7 @@ describe.concurrent('leader-run has', () => {
       const guardian = await startGuardian({ choice: 'sh', cookie, clock, report: () => undefined, onFailure: failed });
       for (let round = 0; round < 5; round += 1) {
         const victim = arena.spawn(['setsid', 'sleep', '1000'], { env: { [cookie]: '1' } });
-        await arena.until(() => fieldsOf(victim.pid)[2] === String(victim.pid), 'a group of its own');
+        await arena.until('a group of its own', () => fieldsOf(victim.pid)[2] === String(victim.pid));
         const pid = guardian.pid ?? 0;
         guardian.watch(victim.pid);
         await guardian.arm(later(clock.now(), 100));
@@ -244,9 +232,9 @@ describe.concurrent('leader-run has', () => {
         void guardian.disarm();
         await guardian.ready();
         const next = arena.spawn(['sleep', '1000'], { env: { [cookie]: '1' } });
-        await arena.until(() => !isAlive(pid), 'the end of the guardian that has killed');
+        await arena.until('the end of the guardian that has killed', () => !isAlive(pid));
         expect(isAlive(next.pid)).toBe(true);
-        next.kill('SIGKILL');
+        next.signal('SIGKILL');
         await next.end();
       }
       await guardian.quit();
@@ -272,7 +260,7 @@ describe.concurrent('leader-run has', () => {
       const failed = vi.fn();
       const guardian = await startGuardian({ choice: 'sh', cookie, clock, report: () => undefined, onFailure: failed });
       const victim = arena.spawn(['setsid', 'sleep', '1000']);
-      await arena.until(() => fieldsOf(victim.pid)[2] === String(victim.pid), 'a group of its own');
+      await arena.until('a group of its own', () => fieldsOf(victim.pid)[2] === String(victim.pid));
       guardian.watch(victim.pid);
       process.kill(guardian.pid ?? 0, 'SIGSTOP');
       const early = later(clock.now(), 2000);
@@ -280,11 +268,11 @@ describe.concurrent('leader-run has', () => {
       resends[0]?.();
       process.kill(guardian.pid ?? 0, 'SIGCONT');
       expect(await Promise.all(armed)).toEqual([true, true]);
-      await arena.until(() => clock.now().boot > early.boot + 500, 'the earlier deadline to be over');
+      await arena.until('the earlier deadline to be over', () => clock.now().boot > early.boot + 500);
       expect(isAlive(victim.pid)).toBe(true);
       await guardian.disarm();
       await guardian.quit();
-      victim.kill('SIGKILL');
+      victim.signal('SIGKILL');
       await victim.end();
       expect(failed).not.toHaveBeenCalled();
     });
@@ -293,12 +281,12 @@ describe.concurrent('leader-run has', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--guardian=off'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--guardian=off'] });
       expect(await run.event('started')).toMatchObject({
         guardian: 'off',
         message: expect.stringContaining('no guardian') as string,
       });
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await run.end();
       await puppet.ask('descriptors');
       expect(puppet.got).toEqual([]);
@@ -310,14 +298,14 @@ describe.concurrent('leader-run has', () => {
       '#35 forks nothing and does not grow over 1000 renewals, and neither does leader-run',
       { timeout: 300_000 },
       async ({ arena, expect }) => {
-        const options = ['--lease-duration=10s', '--renew-deadline=5s', '--retry-period=5ms'];
-        const { run, puppet } = await arena.lead({ options, logLevel: 'info' });
+        const timing = ['--lease-duration=10s', '--renew-deadline=5s', '--retry-period=5ms'];
+        const { run, puppet } = await arena.lead({ timing, logLevel: 'info' });
         const guardian = await arena.guardianOf(run);
         const renewals = (): number => arena.versions().at(-1)?.number ?? 0;
         // What is set up once has been set up by then.
-        await arena.until(() => renewals() > 200, '200 renewals', 120_000);
+        await arena.until('200 renewals', () => renewals() > 200, 120_000);
         const before = footprint(guardian, run);
-        await arena.until(() => renewals() > 1200, '1000 more renewals', 150_000);
+        await arena.until('1000 more renewals', () => renewals() > 1200, 150_000);
         const after = footprint(guardian, run);
         expect(after.guardianForks).toBe(before.guardianForks);
         expect(after.leaderPipes).toBe(before.leaderPipes);
@@ -358,10 +346,10 @@ describe.concurrent('leader-run has', () => {
       const deadline = bootCentiseconds() + 100;
       guardian.process.stdin?.write(`D 1 ${deadline}\n`);
       await guardian.says('A 1\n');
-      guardian.kill('SIGSTOP');
+      guardian.signal('SIGSTOP');
       guardian.process.stdin?.write(`D 2 ${deadline + 100_000}\n`);
-      await arena.until(() => bootCentiseconds() > deadline, 'the deadline');
-      guardian.kill('SIGCONT');
+      await arena.until('the deadline', () => bootCentiseconds() > deadline);
+      guardian.signal('SIGCONT');
       expect(await victim.end()).toMatchObject({ signal: 'SIGKILL' });
       expect(await guardian.end()).toMatchObject({ status: 9 });
       expect(guardian.stdout).not.toContain('A 2');
@@ -420,7 +408,7 @@ async function guardianAlone(
   // Taken for bash, it does not probe its `read -t`, for which a clock that the test makes tick may be too slow.
   const guardian = arena.spawn(words, { stdio: 'pipe', env: { BASH_VERSION: 'assumed' } });
   await guardian.says('R\n');
-  await arena.until(() => fieldsOf(victim.pid)[2] === String(victim.pid), 'a group of its own');
+  await arena.until('a group of its own', () => fieldsOf(victim.pid)[2] === String(victim.pid));
   guardian.process.stdin?.write(`T ${victim.pid}\n`);
   return { guardian, group: victim.pid, victim };
 }

@@ -5,7 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { type Arena, isAlive, longTiming, missing, type Run, shortTiming, test } from '../helpers/run-cli.ts';
+import { type Arena, test } from '../helpers/arena.ts';
+import { longTiming, type Run, shortTiming } from '../helpers/leader-run.ts';
+import { missing } from '../helpers/machine.ts';
+import { isAlive } from '../helpers/procfs.ts';
 
 const lacking = missing('flock');
 
@@ -28,7 +31,7 @@ describe.concurrent('leader-run', () => {
     test('run their commands one after the other, each exactly once', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
       const command = alone(arena, 'exit 0');
-      const runs = Array.from({ length: 10 }, () => arena.run({ command, options: longTiming, logLevel: 'info' }));
+      const runs = Array.from({ length: 10 }, () => arena.run({ command, timing: longTiming, logLevel: 'info' }));
       const ends = await Promise.all(runs.map((run) => run.end(60_000)));
       expect(ends.map(({ status }) => status)).toEqual(runs.map(() => 0));
       expect(count(arena)).toBe(10);
@@ -41,12 +44,12 @@ describe.concurrent('leader-run', () => {
         if (lacking !== undefined) return skip(lacking);
         // It shrugs off SIGTERM, and has a kid that left its group.
         const command = alone(arena, 'trap "" TERM; setsid sleep 1000 & echo working; while :; do sleep 1; done');
-        const start = (): Run => arena.run({ command, options: shortTiming, logLevel: 'info' });
+        const start = (): Run => arena.run({ command, timing: shortTiming, logLevel: 'info' });
         const candidates = new Set([start(), start(), start()]);
         const met: Run[] = [...candidates];
         const faults: NodeJS.Signals[] = ['SIGKILL', 'SIGSTOP', 'SIGKILL', 'SIGSTOP'];
         for (const [index, fault] of faults.entries()) {
-          await arena.until(() => count(arena) > index, `command ${index + 1}`);
+          await arena.until(`command ${index + 1}`, () => count(arena) > index);
           const leader = [...candidates].find((run) =>
             run.events.some(
               ({ event, identity }) => event === 'started' && identity === arena.record()?.holderIdentity,
@@ -54,19 +57,19 @@ describe.concurrent('leader-run', () => {
           );
           if (!leader) throw new Error('nobody leads');
           candidates.delete(leader);
-          leader.kill(fault);
+          leader.signal(fault);
           const another = start();
           candidates.add(another);
           met.push(another);
         }
-        await arena.until(() => count(arena) > faults.length, 'the last command');
+        await arena.until('the last command', () => count(arena) > faults.length);
         for (const run of met) expect(run.stdout).not.toContain('overlap');
       },
     );
 
     test('take a lock that is given back at once, long before its lease ends', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
-      const standby = arena.run({ command: arena.puppet('bob'), options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      const standby = arena.run({ command: arena.puppet('bob'), timing: longTiming });
       await standby.event('standing-by');
       puppet.exit(0);
       const bob = await arena.next('bob');
@@ -81,8 +84,8 @@ describe.concurrent('leader-run', () => {
       const standby = arena.run({ command: arena.puppet('bob') });
       await standby.event('standing-by');
       const before = arena.renewedAt();
-      await arena.until(() => arena.renewedAt() > before, 'a renewal');
-      run.kill('SIGKILL');
+      await arena.until('a renewal', () => arena.renewedAt() > before);
+      run.signal('SIGKILL');
       const renewedAt = arena.renewedAt();
       const bob = await arena.next('bob');
       expect(Date.now()).toBeGreaterThan(renewedAt + 4000 - 10);
@@ -108,12 +111,12 @@ describe.concurrent('leader-run', () => {
       { name: '--wait=1s', options: ['--wait=1s'] },
       { name: '--try', options: ['--try'] },
     ])('ends with 124 under $name while another leads', async ({ options }, { arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: ['--lease-duration=60s', '--retry-period=1s'] });
-      const late = arena.run({ options: [...longTiming, ...options] });
+      const { run, puppet } = await arena.lead({ timing: ['--lease-duration=60s', '--retry-period=1s'] });
+      const late = arena.run({ timing: longTiming, flags: options });
       // The lease that it does not wait for has 60 s.
       expect(await late.end()).toMatchObject({ status: 124, signal: null });
       expect(late.events.at(-1)).toMatchObject({ reason: 'somebody else holds the lock; no command was running' });
-      expect(arena.stage.seen).toHaveLength(1);
+      expect(arena.puppets.seen).toHaveLength(1);
       expect(isAlive(puppet.pid)).toBe(true);
       puppet.exit(0);
       await run.end();
@@ -121,7 +124,7 @@ describe.concurrent('leader-run', () => {
 
     test.for(['--wait=30s', '--try'])('is enough under %s when the lock is free', async (option, { arena, expect }) => {
       for (let round = 0; round < 2; round += 1) {
-        const run = arena.run({ command: ['sh', '-c', 'exit 5'], options: [...longTiming, option] });
+        const run = arena.run({ command: ['sh', '-c', 'exit 5'], timing: longTiming, flags: [option] });
         expect(await run.end()).toMatchObject({ status: 5 });
       }
     });
@@ -131,7 +134,7 @@ describe.concurrent('leader-run', () => {
       for (let round = 0; round < 10; round += 1) {
         const run = arena.run({
           command: ['sh', '-c', 'exit 5'],
-          options: [...longTiming, '--wait=0'],
+          timing: longTiming, flags: ['--wait=0'],
           lock: `lock-${round}`,
         });
         expect(await run.end()).toMatchObject({ status: 5 });
@@ -140,15 +143,15 @@ describe.concurrent('leader-run', () => {
 
     test('under --try is enough to outlive a leader that was killed', async ({ arena, expect }) => {
       const { run, puppet } = await arena.lead();
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await puppet.isOver();
-      const next = arena.run({ command: ['sh', '-c', 'exit 5'], options: [...shortTiming, '--try'] });
+      const next = arena.run({ command: ['sh', '-c', 'exit 5'], flags: ['--try'] });
       expect(await next.end()).toMatchObject({ status: 5 });
     });
 
     test('ends with what --conflict-exit-code says', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
-      const late = arena.run({ options: [...longTiming, '--wait=0', '--conflict-exit-code=0'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      const late = arena.run({ timing: longTiming, flags: ['--wait=0', '--conflict-exit-code=0'] });
       expect(await late.end()).toMatchObject({ status: 0 });
       puppet.exit(0);
       await run.end();
@@ -158,9 +161,9 @@ describe.concurrent('leader-run', () => {
       arena,
       expect,
     }) => {
-      const run = arena.run({ command: ['sh', '-c', 'exit 5'], options: [...longTiming, '--hold-for=1500ms'] });
+      const run = arena.run({ command: ['sh', '-c', 'exit 5'], timing: longTiming, flags: ['--hold-for=1500ms'] });
       const { time } = await run.event('command-ended');
-      const second = arena.run({ command: ['sh', '-c', 'exit 0'], options: longTiming });
+      const second = arena.run({ command: ['sh', '-c', 'exit 0'], timing: longTiming });
       await second.event('standing-by');
       const elected = await second.event('elected');
       expect(Date.parse(elected.time) - Date.parse(time)).toBeGreaterThan(1450);
@@ -169,15 +172,15 @@ describe.concurrent('leader-run', () => {
     });
 
     test('under --hold-for ends with SIGTERM, and the lock stays shut for the rest', async ({ arena, expect }) => {
-      const run = arena.run({ command: ['sh', '-c', 'exit 5'], options: [...longTiming, '--hold-for=60s'] });
+      const run = arena.run({ command: ['sh', '-c', 'exit 5'], timing: longTiming, flags: ['--hold-for=60s'] });
       await run.event('holding');
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       expect(await run.end()).toMatchObject({ status: 5, signal: null });
       const record = arena.record();
       expect(record?.holderIdentity).not.toBe('');
       expect(record?.leaseDurationSeconds).toBeGreaterThanOrEqual(30);
       expect(record?.leaseDurationSeconds).toBeLessThanOrEqual(60);
-      const late = arena.run({ options: [...longTiming, '--wait=0'] });
+      const late = arena.run({ timing: longTiming, flags: ['--wait=0'] });
       expect(await late.end()).toMatchObject({ status: 124 });
     });
   });

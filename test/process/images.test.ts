@@ -6,7 +6,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe } from 'vitest';
-import { longTiming, short, shortTiming, stateOf, test } from '../helpers/run-cli.ts';
+import { test } from '../helpers/arena.ts';
+import { longTiming, short, shortTiming } from '../helpers/leader-run.ts';
+import { stateOf } from '../helpers/procfs.ts';
 import { enterRoot, noRoot } from './small-root.ts';
 
 const applets = Object.fromEntries(
@@ -54,11 +56,11 @@ describe.concurrent('#32 leader-run', () => {
     }) => {
       const lacking = noRoot(needs);
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: longTiming, through: enterRoot(arena, programs) });
+      const { run, puppet } = await arena.lead({ timing: longTiming, through: enterRoot(arena, programs) });
       expect(await run.event('started')).toMatchObject({ guardian });
       puppet.spawn('kid', 'session');
       const kid = await arena.next('kid');
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await Promise.all([puppet.isOver(), run.isAbandoned()]);
       await kid.isOver();
     });
@@ -66,27 +68,27 @@ describe.concurrent('#32 leader-run', () => {
     test('#2 a stopped leader-run loses its command before the lease ends', async ({ arena, expect, skip }) => {
       const lacking = noRoot(needs);
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: shortTiming, through: enterRoot(arena, programs) });
+      const { run, puppet } = await arena.lead({ timing: shortTiming, through: enterRoot(arena, programs) });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
-      run.kill('SIGSTOP');
+      run.signal('SIGSTOP');
       const goneAt = Math.max(await puppet.isOver(), await kid.isOver());
-      expect(goneAt).toBeGreaterThan(arena.renewedAt() + short.renewDeadlineMs / 2);
+      expect(goneAt).toBeGreaterThan(arena.renewedAt() + short.renewMs / 2);
       expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
     });
 
     test('#3 a leader-run that is continued in time keeps its command', async ({ arena, expect, skip }) => {
       const lacking = noRoot(needs);
       if (lacking !== undefined) return skip(lacking);
-      const options = ['--lease-duration=10s', '--retry-period=300ms'];
-      const { run, puppet } = await arena.lead({ options, through: enterRoot(arena, programs) });
+      const timing = ['--lease-duration=10s', '--retry-period=300ms'];
+      const { run, puppet } = await arena.lead({ timing, through: enterRoot(arena, programs) });
       for (let round = 1; round <= 3; round += 1) {
         const before = arena.renewedAt();
-        run.kill('SIGSTOP');
+        run.signal('SIGSTOP');
         // How long the fault lasts.
         await pause(500);
-        run.kill('SIGCONT');
-        await arena.until(() => arena.renewedAt() > before, 'a renewal after the stop');
+        run.signal('SIGCONT');
+        await arena.until('a renewal after the stop', () => arena.renewedAt() > before);
       }
       await puppet.ask('descriptors');
       expect(puppet.got).not.toContain('SIGTERM');
@@ -97,12 +99,12 @@ describe.concurrent('#32 leader-run', () => {
     test('#7 a guardian that was stopped kills as soon as it is continued', async ({ arena, expect, skip }) => {
       const lacking = noRoot(needs);
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: shortTiming, through: enterRoot(arena, programs) });
+      const { run, puppet } = await arena.lead({ timing: shortTiming, through: enterRoot(arena, programs) });
       const pid = await arena.guardianOf(run);
-      run.kill('SIGSTOP');
+      run.signal('SIGSTOP');
       process.kill(pid, 'SIGSTOP');
       const renewedAt = arena.renewedAt();
-      await arena.until(() => Date.now() > renewedAt + short.leaseMs, 'the lease to end');
+      await arena.until('the lease to end', () => Date.now() > renewedAt + short.leaseMs);
       process.kill(pid, 'SIGCONT');
       await puppet.isOver('the command to be killed by the continued guardian');
       expect(stateOf(run.pid)).toBe('T');
@@ -115,7 +117,7 @@ describe.concurrent('#32 leader-run', () => {
       const inside = [process.execPath, '--input-type=module', '--eval', runWith, JSON.stringify(env)];
       const run = arena.run({
         command: arena.puppet(),
-        options: longTiming,
+        timing: longTiming,
         through: [...enterRoot(arena, programs), ...inside],
       });
       const puppet = await arena.next();

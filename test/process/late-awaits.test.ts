@@ -11,7 +11,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type Certificates, makeCertificates } from '../helpers/certificates.ts';
-import { type Arena, test } from '../helpers/run-cli.ts';
+import { type Arena, test } from '../helpers/arena.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let folder = '';

@@ -2,8 +2,10 @@
 // is ever touched. Kids of the puppets shed one mark after the other: group, session, parent, environment.
 
 import { describe } from 'vitest';
-import type { Runaway } from '../helpers/puppet-child.ts';
-import { longTiming, missing, shortTiming, test } from '../helpers/run-cli.ts';
+import { test } from '../helpers/arena.ts';
+import { longTiming, shortTiming } from '../helpers/leader-run.ts';
+import { missing } from '../helpers/machine.ts';
+import type { Runaway } from '../helpers/puppets.ts';
 
 const runaways: readonly { how: Runaway; needs: readonly string[] }[] = [
   { how: 'member', needs: [] },
@@ -18,7 +20,7 @@ describe.concurrent('leader-run meets', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
       puppet.exit(5);
@@ -33,10 +35,10 @@ describe.concurrent('leader-run meets', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
-      const standby = arena.run({ command: arena.puppet('bob'), options: longTiming });
+      const standby = arena.run({ command: arena.puppet('bob'), timing: longTiming });
       await standby.event('standing-by');
       puppet.exit(5);
       const bob = await arena.next('bob');
@@ -48,7 +50,7 @@ describe.concurrent('leader-run meets', () => {
     });
 
     test('#16 gives them the time to end that --stop-grace does not give to the command', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--stop-grace=0'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--stop-grace=0'] });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
       puppet.exit(0);
@@ -63,7 +65,7 @@ describe.concurrent('leader-run meets', () => {
     test('is killed with the command when the lock is lost', async ({ arena, expect, skip }) => {
       const lacking = missing(...needs);
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--on-lost=exit'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--on-lost=exit'] });
       puppet.spawn('kid', how);
       const kid = await arena.next('kid');
       expect(how === 'member' || kid.group !== puppet.group).toBe(true);
@@ -75,7 +77,7 @@ describe.concurrent('leader-run meets', () => {
     test('is gone before the lock is free when the command ends', async ({ arena, expect, skip }) => {
       const lacking = missing(...needs);
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--hold-for=30s'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--hold-for=30s'] });
       puppet.spawn('kid', how);
       const kid = await arena.next('kid');
       puppet.exit(0);
@@ -83,7 +85,7 @@ describe.concurrent('leader-run meets', () => {
       await kid.isOver();
       expect(arena.isFree()).toBe(false);
       await run.event('holding');
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       expect(await run.end()).toMatchObject({ status: 0 });
     });
 
@@ -92,10 +94,10 @@ describe.concurrent('leader-run meets', () => {
       async (kind, { arena, skip }) => {
         const lacking = missing(...needs);
         if (lacking !== undefined) return skip(lacking);
-        const { run, puppet } = await arena.lead({ options: [...longTiming, `--guardian=${kind}`] });
+        const { run, puppet } = await arena.lead({ timing: longTiming, flags: [`--guardian=${kind}`] });
         puppet.spawn('kid', how);
         const kid = await arena.next('kid');
-        run.kill('SIGKILL');
+        run.signal('SIGKILL');
         await Promise.all([puppet.isOver(), kid.isOver(), run.isAbandoned()]);
       },
     );
@@ -106,17 +108,17 @@ describe.concurrent('leader-run meets', () => {
       arena,
       expect,
     }) => {
-      const lost = await arena.lead({ options: [...longTiming, '--on-lost=exit'] });
+      const lost = await arena.lead({ timing: longTiming, flags: ['--on-lost=exit'] });
       lost.puppet.spawn('kid', 'nameless session');
       const kid = await arena.next('kid');
       await arena.steal();
       await kid.isOver();
       expect(await lost.run.end()).toMatchObject({ status: 122 });
 
-      const asked = await arena.lead({ options: [...longTiming, '--stop-grace=500ms'], lock: 'other' }, 'bob');
+      const asked = await arena.lead({ timing: longTiming, flags: ['--stop-grace=500ms'], lock: 'other' }, 'bob');
       asked.puppet.spawn('kid', 'nameless session');
       const second = await arena.next('kid');
-      asked.run.kill('SIGTERM');
+      asked.run.signal('SIGTERM');
       await second.isOver();
       expect(await asked.run.end()).toMatchObject({ status: 137 });
     });
@@ -125,7 +127,7 @@ describe.concurrent('leader-run meets', () => {
     test.fails('#19 is killed when leader-run is not process 1', async ({ arena, skip }) => {
       const lacking = missing('setsid');
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       puppet.spawn('kid', 'nameless orphan');
       const kid = await arena.next('kid');
       puppet.exit(0);
@@ -136,14 +138,14 @@ describe.concurrent('leader-run meets', () => {
 
   describe('two leader-runs on one machine', () => {
     test('#20 do not touch each other when one is killed, or loses its lock', async ({ arena, expect }) => {
-      const first = await arena.lead({ lock: 'first', options: shortTiming });
-      const second = await arena.lead({ lock: 'second', options: shortTiming }, 'bob');
-      const third = await arena.lead({ lock: 'third', options: [...shortTiming, '--on-lost=exit'] }, 'carol');
-      first.run.kill('SIGKILL');
+      const first = await arena.lead({ lock: 'first', timing: shortTiming });
+      const second = await arena.lead({ lock: 'second', timing: shortTiming }, 'bob');
+      const third = await arena.lead({ lock: 'third', flags: ['--on-lost=exit'] }, 'carol');
+      first.run.signal('SIGKILL');
       await arena.steal('third');
       await Promise.all([first.puppet.isOver(), third.puppet.isOver(), third.run.end(), first.run.isAbandoned()]);
       const before = arena.renewedAt('second');
-      await arena.until(() => arena.renewedAt('second') > before, 'a renewal of the other lock');
+      await arena.until('a renewal of the other lock', () => arena.renewedAt('second') > before);
       await second.puppet.ask('descriptors');
       expect(second.puppet.got).toEqual([]);
       second.puppet.exit(0);
@@ -153,8 +155,8 @@ describe.concurrent('leader-run meets', () => {
 
   describe('a leader-run within a leader-run', () => {
     test('#21 loses its command when the outer one loses its lock', async ({ arena, expect }) => {
-      const inner = [process.execPath, ...arena.words({ lock: 'inner', options: longTiming })];
-      const run = arena.run({ command: inner, lock: 'outer', options: [...longTiming, '--on-lost=exit'] });
+      const inner = [process.execPath, ...arena.words({ lock: 'inner', timing: longTiming })];
+      const run = arena.run({ command: inner, lock: 'outer', timing: longTiming, flags: ['--on-lost=exit'] });
       const puppet = await arena.next();
       await arena.steal('outer');
       await puppet.isOver();
@@ -163,10 +165,10 @@ describe.concurrent('leader-run meets', () => {
     });
 
     test('#21 loses its command when the outer one is killed', async ({ arena }) => {
-      const inner = [process.execPath, ...arena.words({ lock: 'inner', options: longTiming })];
-      const run = arena.run({ command: inner, lock: 'outer', options: longTiming });
+      const inner = [process.execPath, ...arena.words({ lock: 'inner', timing: longTiming })];
+      const run = arena.run({ command: inner, lock: 'outer', timing: longTiming });
       const puppet = await arena.next();
-      run.kill('SIGKILL');
+      run.signal('SIGKILL');
       await puppet.isOver();
       await run.isAbandoned();
     });
@@ -175,15 +177,15 @@ describe.concurrent('leader-run meets', () => {
       arena,
       expect,
     }) => {
-      const inner = [process.execPath, ...arena.words({ lock: 'inner', options: longTiming })];
-      const run = arena.run({ command: inner, lock: 'outer', options: longTiming });
+      const inner = [process.execPath, ...arena.words({ lock: 'inner', timing: longTiming })];
+      const run = arena.run({ command: inner, lock: 'outer', timing: longTiming });
       const puppet = await arena.next();
       const environment = Buffer.from(await puppet.ask<string>('environment'), 'base64')
         .toString()
         .split('\0');
       expect(environment).toContain('LEADER_RUN_LOCK=default/inner');
       expect(environment.filter((line) => line.startsWith('LEADER_RUN_COOKIE_'))).toHaveLength(2);
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       await puppet.hears('SIGTERM');
       puppet.exit(9);
       expect(await run.end()).toMatchObject({ status: 9 });
@@ -191,11 +193,11 @@ describe.concurrent('leader-run meets', () => {
     });
 
     test('is refused with 125 when it asks for the lock that it runs under', async ({ arena, expect }) => {
-      const inner = [process.execPath, ...arena.words({ lock: 'outer', options: longTiming })];
-      const run = arena.run({ command: inner, lock: 'outer', options: longTiming });
+      const inner = [process.execPath, ...arena.words({ lock: 'outer', timing: longTiming })];
+      const run = arena.run({ command: inner, lock: 'outer', timing: longTiming });
       expect(await run.end()).toMatchObject({ status: 125 });
       expect(run.stderr).toContain('is held by the leader-run that runs this one');
-      expect(arena.stage.seen).toEqual([]);
+      expect(arena.puppets.seen).toEqual([]);
     });
   });
 });

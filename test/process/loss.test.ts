@@ -4,12 +4,14 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { longTiming, short, shortTiming, test, textOf } from '../helpers/run-cli.ts';
+import { test } from '../helpers/arena.ts';
+import { longTiming, short } from '../helpers/leader-run.ts';
+import { textOf } from '../helpers/procfs.ts';
 
 describe.concurrent('leader-run meets', () => {
   describe('a lock that somebody else has taken', () => {
     test('#11 kills the command without grace, and exits with 122', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--on-lost=exit'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--on-lost=exit'] });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
       await arena.steal();
@@ -22,8 +24,8 @@ describe.concurrent('leader-run meets', () => {
     });
 
     test('#11 kills a command that is draining, whatever its --stop-grace', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
-      run.kill('SIGTERM');
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      run.signal('SIGTERM');
       await puppet.hears('SIGTERM');
       await arena.steal();
       await puppet.isOver();
@@ -36,12 +38,12 @@ describe.concurrent('leader-run meets', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       const first = await run.event('elected');
       await arena.steal('demo', 'mallory', 1);
       await puppet.isOver();
       const second = await arena.next();
-      const again = await run.event('elected', ({ transitions }) => transitions === 2);
+      const again = await run.event('elected', { fits: ({ transitions }) => transitions === 2 });
       expect(second.pid).not.toBe(puppet.pid);
       expect(Number(again['token'])).toBeGreaterThan(Number(first['token']));
       const environment = Buffer.from(await second.ask<string>('environment'), 'base64').toString();
@@ -52,7 +54,7 @@ describe.concurrent('leader-run meets', () => {
     });
 
     test('is lost too when it was deleted and made again by another', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--on-lost=exit'] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--on-lost=exit'] });
       const [version] = arena.versions();
       const stolen = {
         ...version,
@@ -75,7 +77,7 @@ describe.concurrent('leader-run meets', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, '--on-lost=exit'] });
+      const { run, puppet } = await arena.lead({ flags: ['--on-lost=exit'] });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
       const heardAt = puppet.hears('SIGTERM').then(() => Date.now());
@@ -87,7 +89,7 @@ describe.concurrent('leader-run meets', () => {
       const last = run.events.filter(({ event }) => event === 'renewed' || event === 'taking').at(-1);
       const sentAt = Date.parse(last?.time ?? '') - Number(last?.['latencyMs'] ?? 0);
       // Boot time ticks in hundredths of a second, and a log line in thousandths.
-      expect(toldAt).toBeGreaterThanOrEqual(sentAt + short.renewDeadlineMs - 12);
+      expect(toldAt).toBeGreaterThanOrEqual(sentAt + short.renewMs - 12);
       expect(goneAt).toBeGreaterThanOrEqual(toldAt);
       expect(goneAt).toBeLessThan(sentAt + short.leaseMs);
       expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
@@ -101,12 +103,12 @@ describe.concurrent('leader-run meets', () => {
     });
 
     test('#12 costs nothing when it answers again in time', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: ['--lease-duration=15s', '--retry-period=300ms'] });
+      const { run, puppet } = await arena.lead({ timing: ['--lease-duration=15s', '--retry-period=300ms'] });
       arena.breakStore();
       await run.event('trouble');
       arena.mendStore();
       const before = arena.renewedAt();
-      await arena.until(() => arena.renewedAt() > before, 'a renewal');
+      await arena.until('a renewal', () => arena.renewedAt() > before);
       await run.event('recovered');
       await puppet.ask('descriptors');
       expect(puppet.got).toEqual([]);
@@ -127,8 +129,8 @@ describe.concurrent('leader-run meets', () => {
       await run.event('command-ended');
       arena.mendStore();
       const second = await arena.next();
-      await run.event('elected', ({ transitions }) => transitions === 1);
-      expect(await run.event('taking', ({ from }) => from === 'own')).toMatchObject({ event: 'taking' });
+      await run.event('elected', { fits: ({ transitions }) => transitions === 1 });
+      expect(await run.event('taking', { fits: ({ from }) => from === 'own' })).toMatchObject({ event: 'taking' });
       expect(run.events.filter(({ event }) => event === 'elected').map(({ transitions }) => transitions)).toEqual([
         0, 1,
       ]);
@@ -141,7 +143,7 @@ describe.concurrent('leader-run meets', () => {
         .puppet('worker')
         .map((word) => `'${word}'`)
         .join(' ');
-      const run = arena.run({ command: ['sh', '-c', `${worker} & wait`], options: [...shortTiming, '--on-lost=exit'] });
+      const run = arena.run({ command: ['sh', '-c', `${worker} & wait`], flags: ['--on-lost=exit'] });
       const puppet = await arena.next('worker');
       arena.breakStore();
       await puppet.hears('SIGTERM');
@@ -153,8 +155,8 @@ describe.concurrent('leader-run meets', () => {
 
     test('#34 lets a stopped command end by itself within its grace', async ({ arena, expect }) => {
       // 7 s of grace: SIGTERM at 2 s, SIGKILL at 9.25 s.
-      const options = ['--lease-duration=12s', '--renew-deadline=2s', '--retry-period=400ms', '--on-lost=exit'];
-      const { run, puppet } = await arena.lead({ options });
+      const timing = ['--lease-duration=12s', '--renew-deadline=2s', '--retry-period=400ms'];
+      const { run, puppet } = await arena.lead({ timing, flags: ['--on-lost=exit'] });
       process.kill(puppet.pid, 'SIGSTOP');
       const ends = puppet.hears('SIGTERM').then(() => {
         puppet.exit(5);
@@ -171,21 +173,21 @@ describe.concurrent('leader-run meets', () => {
       arena,
       expect,
     }) => {
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, '--stop-grace=60s'] });
+      const { run, puppet } = await arena.lead({ flags: ['--stop-grace=60s'] });
       arena.breakStore();
       await puppet.hears('SIGTERM');
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       const goneAt = await puppet.isOver();
       arena.mendStore();
       expect(goneAt).toBeLessThan(arena.renewedAt() + short.leaseMs);
       const { status, signal } = await run.end();
       expect([status, signal]).toEqual([137, null]);
-      expect(arena.stage.seen).toHaveLength(1);
+      expect(arena.puppets.seen).toHaveLength(1);
     });
 
     test('gives no more grace when the loss comes after a stop was asked for', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, '--stop-grace=60s'] });
-      run.kill('SIGTERM');
+      const { run, puppet } = await arena.lead({ flags: ['--stop-grace=60s'] });
+      run.signal('SIGTERM');
       await puppet.hears('SIGTERM');
       arena.breakStore();
       const goneAt = await puppet.isOver();
@@ -198,16 +200,16 @@ describe.concurrent('leader-run meets', () => {
   describe('a machine that stands still', () => {
     test('between the election and the start keeps the command from starting', async ({ arena, expect }) => {
       const { run, puppet } = await arena.lead();
-      const standby = arena.run({ command: arena.puppet('bob'), options: [...shortTiming, '--on-lost=exit'] });
+      const standby = arena.run({ command: arena.puppet('bob'), flags: ['--on-lost=exit'] });
       await standby.event('standing-by');
       // The start waits for its guardian, which is replaced only after a second.
       process.kill(await arena.guardianOf(standby), 'SIGSTOP');
       puppet.exit(0);
       await standby.event('elected');
-      standby.kill('SIGSTOP');
+      standby.signal('SIGSTOP');
       const electedAt = arena.renewedAt();
-      await arena.until(() => Date.now() > electedAt + short.renewDeadlineMs, 'the renew deadline');
-      standby.kill('SIGCONT');
+      await arena.until('the renew deadline', () => Date.now() > electedAt + short.renewMs);
+      standby.signal('SIGCONT');
       expect(await standby.end()).toMatchObject({ status: 122 });
       expect(standby.events.map(({ event }) => event)).not.toContain('command-started');
       await run.end();
@@ -221,19 +223,19 @@ describe.concurrent('leader-run meets', () => {
       const freezer = arena.freezer();
       if (freezer.reason !== undefined) return skip(freezer.reason);
       const through = ['sh', '-c', `echo $$ > ${freezer.folder}/cgroup.procs && exec "$@"`, 'sh'];
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, '--on-lost=exit'], through });
+      const { run, puppet } = await arena.lead({ flags: ['--on-lost=exit'], through });
       puppet.spawn('kid', 'session');
       const kid = await arena.next('kid');
       const before = arena.renewedAt();
-      await arena.until(() => arena.renewedAt() > before, 'a renewal');
-      await arena.until(() => {
+      await arena.until('a renewal', () => arena.renewedAt() > before);
+      await arena.until('everything to be frozen', () => {
         // Repeated, since whatever forks meanwhile leaves it FREEZING.
         writeFileSync(join(freezer.folder, 'freezer.state'), 'FROZEN');
         return textOf(join(freezer.folder, 'freezer.state')).trim() === 'FROZEN';
-      }, 'everything to be frozen');
+      });
       const versions = arena.versions();
       const frozen = arena.renewedAt();
-      await arena.until(() => Date.now() > frozen + short.leaseMs + 500, 'the lease to end');
+      await arena.until('the lease to end', () => Date.now() > frozen + short.leaseMs + 500);
       writeFileSync(join(freezer.folder, 'freezer.state'), 'THAWED');
       await Promise.all([puppet.isOver(), kid.isOver()]);
       await run.end();

@@ -3,18 +3,10 @@
 
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
-import {
-  type Arena,
-  childrenOf,
-  descendantsOf,
-  longTiming,
-  missing,
-  notRoot,
-  type Run,
-  stateOf,
-  test,
-  textOf,
-} from '../helpers/run-cli.ts';
+import { type Arena, test } from '../helpers/arena.ts';
+import { longTiming, type Run } from '../helpers/leader-run.ts';
+import { missing, notRoot } from '../helpers/machine.ts';
+import { childrenOf, descendantsOf, stateOf, textOf } from '../helpers/procfs.ts';
 
 const lacking = missing('unshare', 'setsid') ?? notRoot();
 const namespace = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
@@ -33,12 +25,12 @@ function firstOf(run: Run): number {
 /** leader-run, whatever stands in front of it, by its number outside. */
 async function leaderOf(arena: Arena, run: Run): Promise<number> {
   let found: number | undefined;
-  await arena.until(() => {
+  await arena.until('leader-run', () => {
     found = descendantsOf(run.pid).find((pid) =>
       textOf(`/proc/${pid}/cmdline`).startsWith(`${process.execPath}\0${arena.bundle}`),
     );
     return found !== undefined;
-  }, 'leader-run');
+  });
   return found ?? 0;
 }
 
@@ -68,7 +60,7 @@ describe.concurrent('leader-run', () => {
   describe('as process 1', () => {
     test('#19 leader-run kills what shed all its marks before the lock is free', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: [...longTiming, '--hold-for=30s'], through: namespace });
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: ['--hold-for=30s'], through: namespace });
       puppet.spawn('kid', 'nameless orphan');
       const kid = await arena.next('kid');
       puppet.exit(7);
@@ -83,7 +75,7 @@ describe.concurrent('leader-run', () => {
 
     test('#19 leader-run kills what shed all its marks before it joins again', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: longTiming, through: namespace });
+      const { run, puppet } = await arena.lead({ timing: longTiming, through: namespace });
       puppet.spawn('kid', 'nameless orphan');
       const kid = await arena.next('kid');
       await arena.steal('demo', 'mallory', 1);
@@ -98,7 +90,7 @@ describe.concurrent('leader-run', () => {
 
     test('#30 leaves nothing behind when it is killed from outside', async ({ arena, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const { run, puppet } = await arena.lead({ options: longTiming, through: namespace });
+      const { run, puppet } = await arena.lead({ timing: longTiming, through: namespace });
       puppet.spawn('kid', 'nameless orphan');
       const kid = await arena.next('kid');
       process.kill(firstOf(run), 'SIGKILL');
@@ -109,9 +101,9 @@ describe.concurrent('leader-run', () => {
       if (lacking !== undefined) return skip(lacking);
       const forks = 'for i in $(seq 25); do (setsid true &); done; exec "$@"';
       const command = ['sh', '-c', forks, 'sh', ...arena.puppet()];
-      const run = arena.run({ command, options: longTiming, through: namespace, env: hurry });
+      const run = arena.run({ command, timing: longTiming, through: namespace, env: hurry });
       const puppet = await arena.next();
-      const warning = await run.event('pid-1', ({ zombies }) => Number(zombies) > 0);
+      const warning = await run.event('pid-1', { fits: ({ zombies }) => Number(zombies) > 0 });
       expect(warning['message']).toContain('put an init such as tini in front');
       puppet.exit(7);
       expect(await run.end()).toMatchObject({ status: 7 });
@@ -122,7 +114,7 @@ describe.concurrent('leader-run', () => {
       if (lacking !== undefined) return skip(lacking);
       const run = arena.run({
         command: ['sh', '-c', 'echo ready; exec sleep 1000'],
-        options: longTiming,
+        timing: longTiming,
         through: namespace,
       });
       await run.says('ready');
@@ -137,8 +129,7 @@ describe.concurrent('leader-run', () => {
       skip,
     }) => {
       if (lacking !== undefined) return skip(lacking);
-      const options = ['--lease-duration=4s', '--renew-deadline=2s', '--retry-period=400ms'];
-      const { run, puppet } = await arena.lead({ options, through: namespace });
+      const { run, puppet } = await arena.lead({ through: namespace });
       process.kill(firstOf(run), 'SIGSTOP');
       await puppet.isOver();
       process.kill(firstOf(run), 'SIGCONT');
@@ -155,13 +146,13 @@ describe.concurrent('leader-run', () => {
     test('#31 a stop is passed on and the status back, and no zombie stays', async ({ arena, expect, skip }) => {
       const reason = lacking ?? missing(needs);
       if (reason !== undefined) return skip(reason);
-      const { run, puppet } = await arena.lead({ options: longTiming, through: [...namespace, ...init] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, through: [...namespace, ...init] });
       puppet.spawn('kid', 'orphan');
       const kid = await arena.next('kid');
       kid.exit(0);
       await kid.isOver();
       // The kid's parent is gone, so it is process 1 that reaps it.
-      await arena.until(() => descendantsOf(run.pid).every((pid) => stateOf(pid) !== 'Z'), 'no zombies');
+      await arena.until('no zombies', () => descendantsOf(run.pid).every((pid) => stateOf(pid) !== 'Z'));
       process.kill(firstOf(run), 'SIGTERM');
       await puppet.hears('SIGTERM');
       puppet.exit(7);
@@ -172,7 +163,7 @@ describe.concurrent('leader-run', () => {
     test('#31 the command is gone soon after leader-run is killed', async ({ arena, skip }) => {
       const reason = lacking ?? missing(needs);
       if (reason !== undefined) return skip(reason);
-      const { run, puppet } = await arena.lead({ options: longTiming, through: [...namespace, ...init] });
+      const { run, puppet } = await arena.lead({ timing: longTiming, through: [...namespace, ...init] });
       process.kill(await leaderOf(arena, run), 'SIGKILL');
       await Promise.all([puppet.isOver(), run.isAbandoned()]);
     });

@@ -3,7 +3,10 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe } from 'vitest';
-import { isAlive, longTiming, short, shortTiming, stateOf, test, textOf } from '../helpers/run-cli.ts';
+import { test } from '../helpers/arena.ts';
+import { Dice, newSeed } from '../helpers/dice.ts';
+import { longTiming, short } from '../helpers/leader-run.ts';
+import { isAlive, stateOf, textOf } from '../helpers/procfs.ts';
 
 /** A bit for each signal that the process listens to (proc(5), SigCgt). */
 function listensTo(pid: number, number: number): boolean {
@@ -18,12 +21,12 @@ describe.concurrent('leader-run gets', () => {
       expect,
     }) => {
       const { run, puppet } = await arena.lead();
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       await puppet.hears('SIGTERM');
       const askedAt = Date.now();
       await arena.until(
-        () => arena.renewedAt() > askedAt + short.renewDeadlineMs + 500,
         'renewals while the command drains',
+        () => arena.renewedAt() > askedAt + short.renewMs + 500,
       );
       expect(puppet.isGone).toBe(false);
       const before = arena.versions().length;
@@ -41,12 +44,12 @@ describe.concurrent('leader-run gets', () => {
     });
 
     test('#14 kills the group when the grace is over, and releases only then', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: [...shortTiming, '--stop-grace=1s'] });
+      const { run, puppet } = await arena.lead({ flags: ['--stop-grace=1s'] });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
       const standby = arena.run({ command: arena.puppet('bob') });
       await standby.event('standing-by');
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       await kid.hears('SIGTERM');
       const bob = await arena.next('bob');
       expect([puppet.isGone, kid.isGone]).toEqual([true, true]);
@@ -61,16 +64,16 @@ describe.concurrent('leader-run gets', () => {
     });
 
     test('#15 ends a standby at once, and its command never starts', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) {
-        const standby = arena.run({ command: arena.puppet('bob'), options: longTiming });
+        const standby = arena.run({ command: arena.puppet('bob'), timing: longTiming });
         await standby.event('standing-by');
-        standby.kill(signal);
+        standby.signal(signal);
         expect(await standby.end()).toMatchObject({ status: null, signal });
         expect(standby.events.at(-1)).toMatchObject({ event: 'exit', reason: `stopped by ${signal}; no command was running` });
         await standby.isAbandoned();
       }
-      expect(arena.stage.seen.map(({ name }) => name)).toEqual(['alice']);
+      expect(arena.puppets.seen.map(({ name }) => name)).toEqual(['alice']);
       expect(puppet.got).toEqual([]);
       puppet.exit(0);
       await run.end();
@@ -80,16 +83,18 @@ describe.concurrent('leader-run gets', () => {
       '#15 leaves the lock free whenever it comes, and nothing running',
       { timeout: 120_000 },
       async ({ arena, expect }) => {
-        const moments = Array.from({ length: 60 }, () => Math.random() * 300);
+        const seed = newSeed();
+        const dice = new Dice(seed);
+        const moments = Array.from({ length: 60 }, (_, index) => dice.between(index, 0, 300));
         const ask = async (afterMs: number, index: number): Promise<void> => {
           const lock = `lock-${index}`;
-          const run = arena.run({ command: ['sh', '-c', 'exec sleep 1000'], lock, options: longTiming });
+          const run = arena.run({ command: ['sh', '-c', 'exec sleep 1000'], lock, timing: longTiming });
           await pause(afterMs);
-          run.kill('SIGTERM');
+          run.signal('SIGTERM');
           const { status, signal } = await run.end();
           await run.isAbandoned();
           const free = arena.isFree(lock);
-          expect({ status, signal, free }, `${afterMs} ms after the start:\n${run.stderr}`).toEqual({
+          expect({ status, signal, free }, `seed ${seed}, ${afterMs} ms after the start:\n${run.stderr}`).toEqual({
             status: null,
             signal: 'SIGTERM',
             free: true,
@@ -106,9 +111,9 @@ describe.concurrent('leader-run gets', () => {
       expect,
     }) => {
       for (const event of ['taking', 'elected', 'command-started']) {
-        const run = arena.run({ command: ['sh', '-c', 'exec sleep 1000'], lock: event, options: longTiming });
+        const run = arena.run({ command: ['sh', '-c', 'exec sleep 1000'], lock: event, timing: longTiming });
         await run.event(event);
-        run.kill('SIGTERM');
+        run.signal('SIGTERM');
         expect(await run.end()).toMatchObject({ status: null, signal: 'SIGTERM' });
         await run.isAbandoned();
         expect(arena.isFree(event)).toBe(true);
@@ -116,14 +121,14 @@ describe.concurrent('leader-run gets', () => {
     });
 
     test('#15 between the election and the start keeps the command from starting', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
-      const standby = arena.run({ command: arena.puppet('bob'), options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      const standby = arena.run({ command: arena.puppet('bob'), timing: longTiming });
       await standby.event('standing-by');
       // The start waits for its guardian, which is replaced only after a second.
       process.kill(await arena.guardianOf(standby), 'SIGSTOP');
       puppet.exit(0);
       await standby.event('elected');
-      standby.kill('SIGTERM');
+      standby.signal('SIGTERM');
       expect(await standby.end()).toMatchObject({ status: null, signal: 'SIGTERM' });
       await standby.isAbandoned();
       expect(standby.events.map(({ event }) => event)).not.toContain('command-started');
@@ -135,35 +140,35 @@ describe.concurrent('leader-run gets', () => {
       arena,
       expect,
     }) => {
-      const { run } = await arena.lead({ options: [...longTiming, '--stop-grace=0'] });
-      run.kill('SIGTERM');
+      const { run } = await arena.lead({ timing: longTiming, flags: ['--stop-grace=0'] });
+      run.signal('SIGTERM');
       expect(await run.end()).toMatchObject({ status: 137 });
       const told = run.events.filter(({ event }) => event === 'signalled');
       expect(told).toMatchObject([{ signal: 'SIGKILL', why: 'asked' }]);
     });
 
     test('is passed on again when it is repeated without a terminal', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
-      run.kill('SIGTERM');
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      run.signal('SIGTERM');
       await puppet.hears('SIGTERM');
-      run.kill('SIGTERM');
+      run.signal('SIGTERM');
       await puppet.hears('SIGTERM', 2);
-      run.kill('SIGINT');
+      run.signal('SIGINT');
       await puppet.hears('SIGINT');
       puppet.exit(0);
       expect(await run.end()).toMatchObject({ status: 0 });
     });
 
     test('sends the signal of --stop-signal in place of SIGTERM, and Ctrl-C as it is', async ({ arena, expect }) => {
-      const first = await arena.lead({ options: [...longTiming, '--stop-signal=SIGUSR1'] });
-      first.run.kill('SIGTERM');
+      const first = await arena.lead({ timing: longTiming, flags: ['--stop-signal=SIGUSR1'] });
+      first.run.signal('SIGTERM');
       await first.puppet.hears('SIGUSR1');
       expect(first.puppet.got).not.toContain('SIGTERM');
       first.puppet.exit(0);
       await first.run.end();
 
-      const second = await arena.lead({ options: [...longTiming, '--stop-signal=SIGUSR1'] });
-      second.run.kill('SIGINT');
+      const second = await arena.lead({ timing: longTiming, flags: ['--stop-signal=SIGUSR1'] });
+      second.run.signal('SIGINT');
       await second.puppet.hears('SIGINT');
       expect(second.puppet.got).not.toContain('SIGUSR1');
       second.puppet.exit(0);
@@ -173,12 +178,12 @@ describe.concurrent('leader-run gets', () => {
 
   describe('any other signal', () => {
     test('#24 reaches the command and its kid exactly once', async ({ arena, expect }) => {
-      const { run, puppet } = await arena.lead({ options: longTiming });
+      const { run, puppet } = await arena.lead({ timing: longTiming });
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
       const signals = ['SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT', 'SIGALRM'] as const;
       for (const signal of signals) {
-        run.kill(signal);
+        run.signal(signal);
         await Promise.all([puppet.hears(signal), kid.hears(signal)]);
       }
       // A fence: what was sent twice would have come before it.
@@ -191,14 +196,14 @@ describe.concurrent('leader-run gets', () => {
     });
 
     test('#25 opens no debugger, from the moment that leader-run listens', async ({ arena, expect }) => {
-      const { run: leader, puppet } = await arena.lead({ options: longTiming });
-      const standby = arena.run({ options: longTiming });
+      const { run: leader, puppet } = await arena.lead({ timing: longTiming });
+      const standby = arena.run({ timing: longTiming });
       const usr2 = 12;
-      await arena.until(() => listensTo(standby.pid, usr2), 'leader-run to listen');
-      standby.kill('SIGUSR1');
+      await arena.until('leader-run to listen', () => listensTo(standby.pid, usr2));
+      standby.signal('SIGUSR1');
       await standby.event('standing-by');
-      standby.kill('SIGUSR1');
-      leader.kill('SIGUSR1');
+      standby.signal('SIGUSR1');
+      leader.signal('SIGUSR1');
       await puppet.hears('SIGUSR1');
       puppet.exit(0);
       const next = await arena.next();
@@ -214,12 +219,12 @@ describe.concurrent('leader-run gets', () => {
       const { run, puppet } = await arena.lead();
       const signals = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGPIPE'] as const;
       for (const signal of signals) {
-        run.kill(signal);
-        await run.event('ignored-signal', (event) => event['signal'] === signal);
-        run.kill(signal);
+        run.signal(signal);
+        await run.event('ignored-signal', { fits: (event) => event['signal'] === signal });
+        run.signal(signal);
       }
       const before = arena.renewedAt();
-      await arena.until(() => arena.renewedAt() > before, 'a renewal');
+      await arena.until('a renewal', () => arena.renewedAt() > before);
       expect(stateOf(run.pid)).not.toBe('T');
       expect(isAlive(puppet.pid)).toBe(true);
       expect(run.events.filter(({ event }) => event === 'ignored-signal').map(({ signal }) => signal)).toEqual(signals);

@@ -6,8 +6,9 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { puppetScript } from '../helpers/puppet-child.ts';
-import { type Arena, missing, notRoot } from '../helpers/run-cli.ts';
+import type { Arena } from '../helpers/arena.ts';
+import { missing, notRoot } from '../helpers/machine.ts';
+import { puppetScript } from '../helpers/puppets.ts';
 
 /** Why there can be no other root here, if so. */
 export function noRoot(...programs: string[]): string | undefined {

@@ -4,7 +4,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { type Arena, longTiming, missing, type Run, shortTiming, test } from '../helpers/run-cli.ts';
+import { type Arena, type RunOptions, test } from '../helpers/arena.ts';
+import { longTiming, type Run } from '../helpers/leader-run.ts';
+import { missing } from '../helpers/machine.ts';
 
 /** Longer than the 2 s of what a command leaves behind that ended unasked. */
 const drainSeconds = 3;
@@ -28,12 +30,12 @@ const shapes: readonly Shape[] = [
   { name: 'a shell, in a session of its own', needs: ['setsid'], command: (folder) => ['sh', '-c', `setsid --wait sh ${folder}/worker; :`] },
 ];
 
-async function begin(arena: Arena, { command }: Shape, options: readonly string[]): Promise<Run> {
+async function begin(arena: Arena, { command }: Shape, options: Pick<RunOptions, 'timing' | 'flags'>): Promise<Run> {
   const { folder } = arena;
   writeFileSync(join(folder, 'worker'), worker);
   writeFileSync(join(folder, 'entrypoint'), `#!/bin/sh\nsh ${folder}/worker\necho over\n`, { mode: 0o755 });
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ scripts: { start: `sh ${folder}/worker` } }));
-  const run = arena.run({ command: command(folder), options });
+  const run = arena.run({ command: command(folder), ...options });
   await run.says('working');
   return run;
 }
@@ -47,8 +49,8 @@ describe.concurrent('the work is given the whole --stop-grace', () => {
   test.for(shapes)('behind $name', async (shape, { arena, expect, skip }) => {
     const lacking = missing(...shape.needs);
     if (lacking !== undefined) return skip(lacking);
-    const run = await begin(arena, shape, [...longTiming, '--stop-grace=25s']);
-    run.kill('SIGTERM');
+    const run = await begin(arena, shape, { timing: longTiming, flags: ['--stop-grace=25s'] });
+    run.signal('SIGTERM');
     await run.end();
     await run.isAbandoned();
     expect(hasDrained(arena)).toBe(true);
@@ -58,8 +60,8 @@ describe.concurrent('the work is given the whole --stop-grace', () => {
 
   test('but no more than that', async ({ arena, expect }) => {
     const [shape] = shapes as [Shape];
-    const run = await begin(arena, shape, [...longTiming, '--stop-grace=1s']);
-    run.kill('SIGTERM');
+    const run = await begin(arena, shape, { timing: longTiming, flags: ['--stop-grace=1s'] });
+    run.signal('SIGTERM');
     await run.end();
     expect(hasDrained(arena)).toBe(false);
     expect(run.events.filter(({ signal }) => signal === 'SIGKILL')).toHaveLength(1);
@@ -67,8 +69,8 @@ describe.concurrent('the work is given the whole --stop-grace', () => {
 
   test('and no more than the lease allows when that is lost meanwhile', async ({ arena, expect }) => {
     const [shape] = shapes as [Shape];
-    const run = await begin(arena, shape, [...shortTiming, '--stop-grace=25s']);
-    run.kill('SIGTERM');
+    const run = await begin(arena, shape, { flags: ['--stop-grace=25s'] });
+    run.signal('SIGTERM');
     const stolenAt = await arena.steal();
     const { at } = await run.end();
     expect(hasDrained(arena)).toBe(false);

@@ -5,7 +5,9 @@ import { newCookie } from '../../src/child/environment.ts';
 import { signalEach } from '../../src/child/hands.ts';
 import { CommandTree, countForks, countOrphanedZombies } from '../../src/child/sweep.ts';
 import { isThere, sendSignal } from '../../src/common/kill.ts';
-import { type Arena, descendantsOf, fieldsOf, missing, stateOf, test, textOf } from '../helpers/run-cli.ts';
+import { type Arena, test } from '../helpers/arena.ts';
+import { missing } from '../helpers/machine.ts';
+import { descendantsOf, fieldsOf, stateOf, textOf } from '../helpers/procfs.ts';
 
 const lacking = missing('setsid');
 
@@ -13,7 +15,7 @@ const lacking = missing('setsid');
 async function group(arena: Arena, cookie: string, script: string): Promise<{ tree: CommandTree; pid: number }> {
   const forks = countForks();
   const run = arena.spawn(['setsid', 'sh', '-c', `${script}\nexec sleep 1000`], { env: { [cookie]: '1' } });
-  await arena.until(() => fieldsOf(run.pid)[2] === String(run.pid), 'a group of its own');
+  await arena.until('a group of its own', () => fieldsOf(run.pid)[2] === String(run.pid));
   return { tree: new CommandTree({ pgid: run.pid, cookie: `${cookie}=`, forks }), pid: run.pid };
 }
 
@@ -34,7 +36,7 @@ describe.concurrent('the sweep', () => {
     // parent.
     const script = 'sleep 1000 & setsid sleep 1000 & (setsid sleep 1000 &); env -i setsid sleep 1000 &';
     const { tree, pid } = await group(arena, newCookie(), script);
-    await arena.until(() => look(tree).length >= 5, 'five members');
+    await arena.until('five members', () => look(tree).length >= 5);
     const found = look(tree);
     expect(found).toContain(pid);
     expect(found).not.toContain(stranger.pid);
@@ -45,7 +47,7 @@ describe.concurrent('the sweep', () => {
     expect(look(blind)).toEqual(expect.arrayContaining(descendantsOf(pid)));
     expect(look(tree, [pid])).not.toContain(pid);
     signalEach(found, 'SIGKILL');
-    await arena.until(() => look(tree).length === 0, 'the end of all');
+    await arena.until('the end of all', () => look(tree).length === 0);
   });
 
   test('looks at all processes once pids may have gone all the way round', ({ arena, expect }) => {
@@ -65,7 +67,7 @@ describe.concurrent('the sweep', () => {
     const cookie = newCookie();
     const older = arena.spawn(['sleep', '1000'], { env: { [cookie]: '1' } });
     const born = (pid: number): number => Number(fieldsOf(pid)[19]);
-    await arena.until(() => born(older.pid) < uptimeTicks(), 'another tick of the clock');
+    await arena.until('another tick of the clock', () => born(older.pid) < uptimeTicks());
     const { tree, pid } = await group(arena, cookie, ':');
     expect(born(pid)).toBeGreaterThan(born(older.pid));
     expect(look(tree)).toEqual([pid]);
@@ -80,35 +82,35 @@ describe.concurrent('the sweep', () => {
     // The parent sheds all marks, and so does its child, which a new one will follow in the same session.
     const script = 'env -i setsid sh -c "sleep 1000 & trap \'sleep 2000 & exit\' TERM; wait" & wait';
     const { tree, pid } = await group(arena, newCookie(), script);
-    await arena.until(() => look(tree).length === 3, 'three members');
+    await arena.until('three members', () => look(tree).length === 3);
     const [parent = 0] = descendantsOf(pid).filter((each) => fieldsOf(each)[3] !== String(pid));
     sendSignal(-pid, 'SIGKILL');
     signalEach([parent], 'SIGTERM');
-    await arena.until(() => stateOf(parent) === '' && stateOf(pid) !== 'S', 'the end of both parents');
+    await arena.until('the end of both parents', () => stateOf(parent) === '' && stateOf(pid) !== 'S');
     const left = look(tree);
     expect(left.map((each) => textOf(`/proc/${each}/cmdline`).replaceAll('\0', ' ').trim()).sort()).toEqual([
       'sleep 1000',
       'sleep 2000',
     ]);
     signalEach(left, 'SIGKILL');
-    await arena.until(() => look(tree).length === 0, 'the end of all');
+    await arena.until('the end of all', () => look(tree).length === 0);
   });
 
   test('counts no zombie as alive', async ({ arena, expect, skip }) => {
     if (lacking !== undefined) return skip(lacking);
     // The shell becomes sleep, which reaps nobody.
     const { tree, pid } = await group(arena, newCookie(), 'sleep 0.01 &');
-    await arena.until(() => descendantsOf(pid).some((each) => stateOf(each) === 'Z'), 'a zombie');
+    await arena.until('a zombie', () => descendantsOf(pid).some((each) => stateOf(each) === 'Z'));
     expect(look(tree)).toEqual([pid]);
     expect(isThere(-pid)).toBe(true);
     sendSignal(-pid, 'SIGKILL');
-    await arena.until(() => look(tree).length === 0, 'the end of the group');
+    await arena.until('the end of the group', () => look(tree).length === 0);
   });
 
   test('minds neither a group that is gone nor one that never was', async ({ arena, expect }) => {
     const run = arena.spawn(['setsid', 'true']);
     await run.end();
-    await arena.until(() => !isThere(-run.pid), 'the end of the group');
+    await arena.until('the end of the group', () => !isThere(-run.pid));
     sendSignal(-run.pid, 'SIGKILL');
     signalEach([run.pid], 'SIGKILL');
     expect(look(new CommandTree({ pgid: run.pid, cookie: `${newCookie()}=`, forks: countForks() }))).toEqual([]);

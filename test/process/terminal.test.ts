@@ -2,16 +2,10 @@
 // util-linux's script(1) makes the terminal; what the test writes to it is typed.
 
 import { describe } from 'vitest';
-import {
-  type Arena,
-  longTiming,
-  missing,
-  type Run,
-  type RunOptions,
-  shortTiming,
-  stateOf,
-  test,
-} from '../helpers/run-cli.ts';
+import { type Arena, type RunOptions, test } from '../helpers/arena.ts';
+import { longTiming, type Run, shortTiming } from '../helpers/leader-run.ts';
+import { missing } from '../helpers/machine.ts';
+import { stateOf } from '../helpers/procfs.ts';
 
 const lacking = missing('script');
 const ctrlC = '\x03';
@@ -31,7 +25,7 @@ describe.concurrent('leader-run', () => {
   describe('on a terminal', () => {
     test('#26 Ctrl-C reaches the command as one SIGINT', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const run = onTerminal(arena, { options: longTiming });
+      const run = onTerminal(arena, { timing: longTiming });
       const puppet = await arena.next();
       puppet.spawn('kid', 'member');
       const kid = await arena.next('kid');
@@ -47,7 +41,7 @@ describe.concurrent('leader-run', () => {
 
     test('a second Ctrl-C kills the command', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const run = onTerminal(arena, { options: longTiming });
+      const run = onTerminal(arena, { timing: longTiming });
       const puppet = await arena.next();
       type(run, ctrlC);
       await puppet.hears('SIGINT');
@@ -60,13 +54,13 @@ describe.concurrent('leader-run', () => {
 
     test('#27 Ctrl-Z stops neither leader-run nor the command, and is told once', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const run = onTerminal(arena, { options: shortTiming });
+      const run = onTerminal(arena, { timing: shortTiming });
       const puppet = await arena.next();
       type(run, ctrlZ);
       await run.says('"event":"ignored-signal"');
       type(run, ctrlZ);
       const before = arena.renewedAt();
-      await arena.until(() => arena.renewedAt() > before, 'a renewal');
+      await arena.until('a renewal', () => arena.renewedAt() > before);
       await puppet.ask('descriptors');
       expect(stateOf(puppet.pid)).not.toBe('T');
       expect(puppet.got).toEqual([]);
@@ -77,7 +71,7 @@ describe.concurrent('leader-run', () => {
 
     test('#28 the command reads a line that is typed, and is not stopped for it', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const run = onTerminal(arena, { options: longTiming });
+      const run = onTerminal(arena, { timing: longTiming });
       const puppet = await arena.next();
       const line = puppet.ask<string>('readLine');
       type(run, 'typed\n');

@@ -4,7 +4,10 @@
 
 import { randomInt } from 'node:crypto';
 import { describe } from 'vitest';
-import { type Arena, isAlive, listPids, longTiming, missing, notRoot, type Run, shortTiming, test, textOf } from '../helpers/run-cli.ts';
+import { type Arena, type RunOptions, test } from '../helpers/arena.ts';
+import { longTiming, type Run } from '../helpers/leader-run.ts';
+import { missing, notRoot } from '../helpers/machine.ts';
+import { isAlive, listPids, textOf } from '../helpers/procfs.ts';
 
 const user = 'nobody';
 const shell = '/bin/sh';
@@ -41,13 +44,13 @@ function work(): { readonly script: string; readonly alive: () => number[] } {
 async function aliveAtSuccession(
   arena: Arena,
   { command }: Shape,
-  options: readonly string[],
+  options: Pick<RunOptions, 'timing' | 'flags'>,
   fault: (run: Run) => void,
 ): Promise<{ left: number[]; run: Run }> {
   const { script, alive } = work();
-  const run = arena.run({ command: command(script), options });
-  await arena.until(() => alive().length > 0, 'the work');
-  const bob = arena.run({ command: arena.puppet('bob'), options });
+  const run = arena.run({ command: command(script), ...options });
+  await arena.until('the work', () => alive().length > 0);
+  const bob = arena.run({ command: arena.puppet('bob'), ...options });
   await bob.event('standing-by');
   fault(run);
   try {
@@ -65,7 +68,7 @@ describe.concurrent('the work', () => {
 
     test.for(['sh', 'node'])('nothing outlives a killed leader-run (guardian: %s)', async (kind, { arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const { left, run } = await aliveAtSuccession(arena, its, [...shortTiming, `--guardian=${kind}`], ({ pid }) => {
+      const { left, run } = await aliveAtSuccession(arena, its, { flags: [`--guardian=${kind}`] }, ({ pid }) => {
         process.kill(pid, 'SIGKILL');
       });
       expect(left).toEqual([]);
@@ -74,7 +77,7 @@ describe.concurrent('the work', () => {
 
     test.for(['sh', 'node'])('nothing outlives a frozen leader-run (guardian: %s)', async (kind, { arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const { left, run } = await aliveAtSuccession(arena, its, [...shortTiming, `--guardian=${kind}`], ({ pid }) => {
+      const { left, run } = await aliveAtSuccession(arena, its, { flags: [`--guardian=${kind}`] }, ({ pid }) => {
         process.kill(pid, 'SIGSTOP');
       });
       expect(left).toEqual([]);
@@ -83,7 +86,7 @@ describe.concurrent('the work', () => {
 
     test('nothing is left when leader-run is asked to stop', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
-      const { left } = await aliveAtSuccession(arena, its, [...longTiming, '--stop-grace=500ms'], ({ pid }) => {
+      const { left } = await aliveAtSuccession(arena, its, { timing: longTiming, flags: ['--stop-grace=500ms'] }, ({ pid }) => {
         process.kill(pid, 'SIGTERM');
       });
       expect(left).toEqual([]);

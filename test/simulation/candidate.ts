@@ -8,7 +8,7 @@ import type { Event } from '../../src/observe/events.ts';
 import { run as runStory } from '../../src/run.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
 import { SimGuardian } from './command.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import { Host, Process } from './host.ts';
 import { type Net, SimLock } from './network.ts';
 import type { Runner } from './oracle.ts';

@@ -4,7 +4,7 @@
 // past is never extended; at the end of file it kills within 250 ms.
 
 import type { Instant } from '../../src/clock.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
 import type { Oracle, Runner, Work } from './oracle.ts';
 import type { Program } from './scenario.ts';

@@ -4,7 +4,7 @@
 // Invariant: it writes by compare-and-swap and keeps what it does not know (the signature of whoever wrote last).
 
 import { type ElectionRecord, microTime } from '../../src/locks/record.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import type { Net } from './network.ts';
 import type { Stored } from './store.ts';
 

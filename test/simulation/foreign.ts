@@ -7,7 +7,7 @@ import type { WriteRequest } from '../../src/locks/lock.ts';
 import { type ElectionRecord, released, renewed, sameRecord, taken } from '../../src/locks/record.ts';
 import type { Timing } from '../../src/elector/timing.ts';
 import { Command } from './command.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import { Host, Process } from './host.ts';
 import type { Net } from './network.ts';
 import type { Runner } from './oracle.ts';

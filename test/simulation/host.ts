@@ -5,7 +5,7 @@
 // be that of time (an answer may be handled before an overdue timer); a dead one never runs again.
 
 import type { Clock, Now } from '../../src/clock.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import type { World } from './world.ts';
 
 /** /proc/uptime counts hundredths of a second. */

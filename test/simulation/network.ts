@@ -15,7 +15,7 @@ import type {
   WriteFailure,
   WriteRequest,
 } from '../../src/locks/lock.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Fault, Weather } from './scenario.ts';

@@ -4,7 +4,7 @@
 
 import { completeTiming, type Timing } from '../../src/elector/timing.ts';
 import type { Coordinator } from './coordinator.ts';
-import { Dice } from './dice.ts';
+import { Dice } from '../helpers/dice.ts';
 
 /**
  * safety: any faults within the assumptions. liveness: they stop, and then somebody must lead. bounded: each is short,

@@ -4,7 +4,7 @@
 
 import { SimCandidate } from './candidate.ts';
 import { startCoordinator } from './coordinator.ts';
-import { Dice } from './dice.ts';
+import { Dice } from '../helpers/dice.ts';
 import { startForeign } from './foreign.ts';
 import type { Net } from './network.ts';
 import { Oracle } from './oracle.ts';

@@ -9,7 +9,7 @@ import { type HeldLeash, hold, type Leash, pull } from '../../src/child/leash.ts
 import type { Started } from '../../src/child/supervisor.ts';
 import type { Report } from '../../src/observe/events.ts';
 import { Command, mainPid, type SimGuardian } from './command.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Program } from './scenario.ts';

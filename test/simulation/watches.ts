@@ -3,7 +3,7 @@
 // Invariant: it is a hint; nothing in the simulation relies on it.
 
 import type { WatchNews } from '../../src/locks/lock.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
 import { isDown, type Net } from './network.ts';
 import type { Fault, Weather } from './scenario.ts';

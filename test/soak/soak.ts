@@ -8,11 +8,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Candidate, isAlive, type Stage, staged, until } from '../helpers/candidate.ts';
+import type { Run } from '../helpers/leader-run.ts';
+import { isAlive } from '../helpers/procfs.ts';
+import { type Stage, staged } from '../helpers/stage.ts';
+import { until } from '../helpers/wait.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import type { Servers } from '../helpers/servers.ts';
 import type { CommandOptions, Life } from '../helpers/stamps.ts';
-import { Dice } from '../simulation/dice.ts';
+import { Dice } from '../helpers/dice.ts';
 
 export interface SoakOptions {
   readonly servers: Servers;
@@ -85,7 +88,7 @@ async function proxyOf(servers: Servers): Promise<FaultProxy> {
 interface Seat {
   readonly number: number;
   readonly proxy: FaultProxy;
-  candidate: Candidate;
+  candidate: Run;
   generation: number;
   ended: boolean;
 }
@@ -155,7 +158,7 @@ class Soak {
   }
 
   /** The first seat's command never ends by itself: its leader-run is the one that is measured. */
-  async #start(number: number, generation: number, { port }: FaultProxy): Promise<Candidate> {
+  async #start(number: number, generation: number, { port }: FaultProxy): Promise<Run> {
     const dice = this.#dice.of(number, generation);
     const command: CommandOptions = {
       drainMs: dice.skewed(0, 0, 1500),

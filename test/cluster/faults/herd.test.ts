@@ -1,28 +1,22 @@
 // Row 36 of the fault matrix: fifty candidates of one lock come at once, and then their leader dies. One command at a
 // time, and a server that is not overrun: what reaches it is counted by the server itself.
 // To check: L = 15 s, as it is by default; the fifty share this machine, so times say little and are only printed.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Candidate, staged, until } from '../../helpers/candidate.ts';
-import { connect, type ServersClient } from '../../helpers/servers-client.ts';
+import { expect, test } from 'vitest';
+import type { Run } from '../../helpers/leader-run.ts';
+import { onServers } from '../../helpers/on-servers.ts';
+import { staged } from '../../helpers/stage.ts';
+import { until } from '../../helpers/wait.ts';
+import type { ServersClient } from '../../helpers/servers-client.ts';
 
-const servers = inject('servers');
 const herdSize = 50;
 
-describe.skipIf(servers === null)('a herd', () => {
-  let client: ServersClient;
-  beforeAll(() => {
-    if (servers !== null) client = connect(servers);
-  });
-  afterAll(() => {
-    client.disconnect();
-  });
-
+onServers('a herd', ({ client }) => {
   test('of fifty candidates has one command at a time, and does not overrun the server', { timeout: 300_000 }, async () => {
     await staged(client, async ({ start, stamps, lease }) => {
       const herd = await Promise.all(
-        Array.from({ length: herdSize }, (_, index) => start(`c${index}`, { timings: ['--lease-duration', '15s'] })),
+        Array.from({ length: herdSize }, (_, index) => start(`c${index}`, { timing: ['--lease-duration', '15s'] })),
       );
-      const settled = (each: Candidate) => ['elected', 'standing-by'].some((event) => each.all(event).length > 0);
+      const settled = (each: Run) => ['elected', 'standing-by'].some((event) => each.all(event).length > 0);
       await until('all have found their place', () => herd.every(settled), 120_000);
       const holder = String((await lease.spec())['holderIdentity']);
       await stamps.started(holder);
@@ -30,7 +24,7 @@ describe.skipIf(servers === null)('a herd', () => {
       if (leader === undefined) throw new Error(`${holder} is none of the herd`);
       const idle = await requestsWhile(client, async () => {
         const from = Date.now();
-        await leader.line('renewed', { fits: ({ at }) => at > from + 6000 });
+        await leader.event('renewed', { fits: ({ at }) => at > from + 6000 });
       });
 
       leader.signal('SIGKILL');
@@ -38,7 +32,7 @@ describe.skipIf(servers === null)('a herd', () => {
       const renewedAt = await lease.renewedAt();
       const change = await requestsWhile(client, async () => {
         const others = herd.filter((each) => each !== leader);
-        await Promise.race(others.map((each) => each.line('elected', { withinMs: 60_000 })));
+        await Promise.race(others.map((each) => each.event('elected', { withinMs: 60_000 })));
         const next = others.find((each) => each.all('elected').length > 0)?.name ?? '';
         const { startedAt } = await stamps.started(next);
         expect(startedAt).toBeGreaterThanOrEqual(renewedAt + 15_000);
@@ -54,7 +48,7 @@ describe.skipIf(servers === null)('a herd', () => {
       expect(await stamps.lives()).toHaveLength(2);
     });
   });
-});
+}, { inTurn: true });
 
 async function requestsWhile(client: ServersClient, work: () => Promise<void>) {
   const [before, from] = [await leaseRequests(client), performance.now()];

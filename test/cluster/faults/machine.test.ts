@@ -11,16 +11,19 @@ import { tmpdir } from 'node:os';
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { type Candidate, isAlive, short, type Stage, until, untilDead } from '../../helpers/candidate.ts';
+import { type Run, short } from '../../helpers/leader-run.ts';
+import { missing, notRoot } from '../../helpers/machine.ts';
+import { childrenOf, isAlive, textOf } from '../../helpers/procfs.ts';
+import type { Stage } from '../../helpers/stage.ts';
+import { until, untilDead } from '../../helpers/wait.ts';
 import { startFaultProxy } from '../../helpers/fault-proxy.ts';
-import { childrenOf, missing, notRoot, textOf } from '../../helpers/run-cli.ts';
 import type { ServersClient } from '../../helpers/servers-client.ts';
-import { Uptime } from '../../process/uptime.ts';
+import { Uptime } from '../../helpers/uptime.ts';
 import { playAll } from './suite.ts';
 import { type ConditionalRow, expectKept, renewedAgain, startPair, takenOver } from './table.ts';
 
 const closing: (() => void | Promise<void>)[] = [];
-const timings = ['--lease-duration', '15s', '--retry-period', '400ms'];
+const timing = ['--lease-duration', '15s', '--retry-period', '400ms'];
 const guardianText = /leader-run-guardian|guardian-node/;
 const gateText = /leader-run-gate|gate-node/;
 let client: ServersClient;
@@ -90,22 +93,22 @@ function noCrowd(): string | undefined {
 }
 
 /** No descriptor more than it has. */
-function limitDescriptors({ pid }: Candidate): void {
+function limitDescriptors({ pid }: Run): void {
   const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
   let lowest = 0;
   while (used.has(lowest)) lowest += 1;
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${lowest}:`]);
 }
 
-async function childOf({ pid, name }: Candidate, shows: RegExp, except?: number): Promise<number> {
+async function childOf({ pid, name }: Run, shows: RegExp, except?: number): Promise<number> {
   return await until(`a child of ${name} that shows ${String(shows)}`, () =>
     childrenOf(pid).find((each) => each !== except && shows.test(textOf(`/proc/${each}/cmdline`))),
   );
 }
 
 /** bob is elected, cannot start his command and gives the lock back, so that carol finds it free. */
-async function spawnFails(stage: Stage, through: readonly string[], take: (bob: Candidate) => void) {
-  const { alice, bob } = await startPair(stage, { bob: { through, timings } });
+async function spawnFails(stage: Stage, through: readonly string[], take: (bob: Run) => void) {
+  const { alice, bob } = await startPair(stage, { bob: { through, timing } });
   // What stands at his gate could become the command without another process.
   const gate = await childOf(bob, gateText);
   take(bob);
@@ -114,12 +117,12 @@ async function spawnFails(stage: Stage, through: readonly string[], take: (bob: 
   alice.signal('SIGTERM');
   const { status, at } = await bob.end();
   expect(status).toBe(125);
-  expect((await bob.line('exit')).message).toMatch(/cannot start sh: .*(EMFILE|EAGAIN)/);
-  expect(bob.text()).not.toMatch(/internal error|^\s+at /m);
+  expect((await bob.event('exit')).message).toMatch(/cannot start sh: .*(EMFILE|EAGAIN)/);
+  expect(bob.stderr).not.toMatch(/internal error|^\s+at /m);
   expect(bob.all('released')).toHaveLength(1);
   const carol = await stage.start('carol');
   const { startedAt } = await stage.stamps.started('carol');
-  expect((await carol.line('taking')).fields['from']).toBe('released');
+  expect((await carol.event('taking'))['from']).toBe('released');
   expect((await stage.stamps.lives()).map(({ name }) => name)).toEqual(['alice', 'carol']);
   return { recoverMs: startedAt - at, note: '125 with the cause; the next one to come found the lock free' };
 }
@@ -132,7 +135,7 @@ const rows: readonly ConditionalRow[] = [
       const guardian = await childOf(pair.alice, guardianText);
       const at = Date.now();
       process.kill(guardian, 'SIGKILL');
-      const replaced = await pair.alice.line('guardian-replaced');
+      const replaced = await pair.alice.event('guardian-replaced');
       await childOf(pair.alice, guardianText, guardian);
       await renewedAgain(pair.alice);
       await expectKept(stage, pair);
@@ -182,10 +185,10 @@ const rows: readonly ConditionalRow[] = [
     needs: () => missing('unshare', 'nsenter') ?? notRoot(),
     play: async (stage) => {
       const full = await disk();
-      const on = { local: path.join(full.folder, 'store'), through: full.through };
-      const pair = await startPair(stage, { alice: { ...on, timings }, bob: { ...on, timings } });
+      const on = { store: path.join(full.folder, 'store'), through: full.through };
+      const pair = await startPair(stage, { alice: { ...on, timing }, bob: { ...on, timing } });
       full.fill();
-      const { message } = await pair.alice.line('trouble');
+      const { message } = await pair.alice.event('trouble');
       expect(message).toMatch(/ENOSPC|no space/);
       full.empty();
       const at = Date.now();
@@ -199,10 +202,10 @@ const rows: readonly ConditionalRow[] = [
     needs: () => missing('unshare', 'nsenter') ?? notRoot(),
     play: async (stage) => {
       const full = await disk();
-      const on = { local: path.join(full.folder, 'store'), through: full.through };
+      const on = { store: path.join(full.folder, 'store'), through: full.through };
       const { alice, bob, first } = await startPair(stage, { alice: { ...on, ignoreTerm: true }, bob: on });
       full.fill();
-      const { at: lostAt } = await alice.line('lost');
+      const { at: lostAt } = await alice.event('lost');
       await untilDead([first.pid]);
       await until('the lease has run out', () => Date.now() > lostAt + short.leaseMs);
       expect(await stage.stamps.lives()).toHaveLength(1);
@@ -223,10 +226,10 @@ const rows: readonly ConditionalRow[] = [
       const alice = await stage.start('alice', { through: [...full.through, 'sh', '-c', 'exec "$@" 2>>"$0"', log], drainMs: 200 });
       const first = await stage.stamps.started('alice');
       const bob = await stage.start('bob');
-      await bob.line('standing-by');
+      await bob.event('standing-by');
       await until('some renewals', async () => (await stage.lease.renewedAt()) > first.startedAt + 1.5 * short.leaseMs);
       expect(await stage.stamps.lives()).toHaveLength(1);
-      expect(alice.lines).toEqual([]);
+      expect(alice.events).toEqual([]);
       alice.signal('SIGTERM');
       const { status, at } = await alice.end();
       expect(status).toBe(0);
@@ -249,15 +252,16 @@ const rows: readonly ConditionalRow[] = [
       proxy.refuse();
       proxy.reset();
       const at = Date.now();
-      await alice.line('trouble');
+      await alice.event('trouble');
       // Now that the place of the socket that is gone is counted too.
       limitDescriptors(alice);
       await proxy.pass();
       const outcome = await takenOver(stage, at);
-      expect(alice.text()).not.toMatch(/internal error|^\s+at /m);
+      expect(alice.stderr).not.toMatch(/internal error|^\s+at /m);
       // She stands by, or has said that she can do nothing more.
       alice.signal('SIGTERM');
-      expect([125, 143]).toContain((await alice.end()).status);
+      const { status, signal } = await alice.end();
+      expect([125, 'SIGTERM']).toContain(status ?? signal);
       return outcome;
     },
   })),

@@ -10,9 +10,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { isAlive, short, type Stage, until, untilDead } from '../../helpers/candidate.ts';
+import { short } from '../../helpers/leader-run.ts';
+import { isAlive, stateOf } from '../../helpers/procfs.ts';
+import type { Stage } from '../../helpers/stage.ts';
+import { until, untilDead } from '../../helpers/wait.ts';
 import { type FaultProxy, startFaultProxy } from '../../helpers/fault-proxy.ts';
-import { stateOf } from '../../helpers/run-cli.ts';
 import type { ServersClient } from '../../helpers/servers-client.ts';
 import { type Answered, type Exchange, type Meddler, startMeddler } from './meddler.ts';
 import { frame } from './suite.ts';
@@ -46,19 +48,19 @@ async function meddlerBetween({ namespace, file }: Stage): Promise<Meddler & { r
 }
 
 /** R = 10 s, where a fault is to be over within it: this machine may be busy, and a Retry-After leaves but its end. */
-const timings = ['--lease-duration', '15s', '--retry-period', '400ms'];
+const timing = ['--lease-duration', '15s', '--retry-period', '400ms'];
 
 /** Spoils alice's requests in some way until she complains, and a little longer; then all is well again. */
 async function spoilt(stage: Stage, spoil: Spoil): Promise<number> {
   const meddler = await meddlerBetween(stage);
-  const pair = await startPair(stage, { alice: { kubeconfig: meddler.file, timings } });
+  const pair = await startPair(stage, { alice: { kubeconfig: meddler.file, timing } });
   meddler.meddle((exchange) => (exchange.kind === 'watch' ? exchange.pass() : spoil(exchange)));
-  await pair.alice.line('trouble');
+  await pair.alice.event('trouble');
   const before = meddler.seen.length;
   await until('a second attempt', () => meddler.seen.length > before);
   meddler.meddle(undefined);
   const healedAt = Date.now();
-  await pair.alice.line('recovered');
+  await pair.alice.event('recovered');
   const recovered = await renewedAgain(pair.alice);
   await expectKept(stage, pair);
   return recovered - healedAt;
@@ -71,7 +73,7 @@ async function spoiltForGood(stage: Stage, spoil: Spoil) {
   const at = Date.now();
   meddler.meddle(spoil);
   const outcome = await takenOver(stage, at);
-  expect((await alice.line('lost')).fields['reason']).toBe('deadline');
+  expect((await alice.event('lost'))['reason']).toBe('deadline');
   expect(outcome.recoverMs).toBeLessThan(2 * crashBoundMs);
   return outcome;
 }
@@ -127,10 +129,10 @@ const rows: readonly ConditionalRow[] = [
         const { text } = await exchange.forward();
         exchange.reply(200, text.slice(0, 100));
       });
-      const { at } = await pair.alice.line('trouble');
-      await pair.alice.line('renewed', { fits: (line) => line.at > at + 1.5 * short.leaseMs });
+      const { at } = await pair.alice.event('trouble');
+      await pair.alice.event('renewed', { fits: (line) => line.at > at + 1.5 * short.leaseMs });
       await expectKept(stage, pair);
-      return { recoverMs: (await pair.alice.line('renewed', { fits: (line) => line.at > at })).at - at };
+      return { recoverMs: (await pair.alice.event('renewed', { fits: (line) => line.at > at })).at - at };
     },
   },
   {
@@ -184,7 +186,7 @@ const rows: readonly ConditionalRow[] = [
         // To the command, not to leader-run: it comes to its own end.
         process.kill(first.pid, 'SIGTERM');
       });
-      await alice.line('command-ended');
+      await alice.event('command-ended');
       for (const answer of held) answer();
       const outcome = await takenOver(stage, Date.now());
       expect((await alice.end()).status).toBe(0);
@@ -215,9 +217,9 @@ const rows: readonly ConditionalRow[] = [
     row: '11', fault: 'partition of the leader that heals within R', expected: 'same command',
     play: async (stage) => {
       const proxy = await bytesBetween();
-      const pair = await startPair(stage, { alice: { server: proxy.server, timings } });
+      const pair = await startPair(stage, { alice: { server: proxy.server, timing } });
       proxy.hold();
-      await pair.alice.line('trouble');
+      await pair.alice.event('trouble');
       await proxy.pass();
       const healedAt = Date.now();
       const recovered = await renewedAgain(pair.alice);
@@ -235,7 +237,7 @@ const rows: readonly ConditionalRow[] = [
       const outcome = await takenOver(stage, at);
       await proxy.pass();
       // Healed without a restart: it stands by, and leads again in its turn.
-      await alice.line('standing-by', { from: alice.lines.findIndex(({ event }) => event === 'lost') });
+      await alice.event('standing-by', { from: alice.events.findIndex(({ event }) => event === 'lost') });
       return outcome;
     },
   },
@@ -247,7 +249,7 @@ const rows: readonly ConditionalRow[] = [
       const first = await stage.stamps.started('alice');
       await renewedAgain(alice);
       proxy.hold();
-      await alice.line('lost');
+      await alice.event('lost');
       await proxy.pass();
       const healedAt = Date.now();
       const second = await stage.stamps.started('alice', 2);
@@ -294,7 +296,7 @@ const rows: readonly ConditionalRow[] = [
         exchange.reply(code, text);
       });
       const outcome = await takenOver(stage, at);
-      expect((await alice.line('lost')).fields['reason']).toBe('deadline');
+      expect((await alice.event('lost'))['reason']).toBe('deadline');
       return outcome;
     },
   },
@@ -304,7 +306,7 @@ const rows: readonly ConditionalRow[] = [
       const proxy = await bytesBetween();
       const { alice } = await startPair(stage, { alice: { server: proxy.server, ignoreTerm: true } });
       proxy.delay(400, 'down');
-      await alice.line('renewed', { fits: ({ fields }) => Number(fields['latencyMs']) >= 400 });
+      await alice.event('renewed', { fits: ({ latencyMs }) => Number(latencyMs) >= 400 });
       const at = Date.now();
       proxy.blackhole();
       return await takenOver(stage, at);
@@ -314,7 +316,7 @@ const rows: readonly ConditionalRow[] = [
     row: '27c', fault: 'a renewal is given up, and applied before the next attempt', expected: 'same command',
     play: async (stage) => {
       const meddler = await meddlerBetween(stage);
-      const pair = await startPair(stage, { alice: { kubeconfig: meddler.file, timings } });
+      const pair = await startPair(stage, { alice: { kubeconfig: meddler.file, timing } });
       let held: Exchange | undefined;
       let applied: Promise<Answered> | undefined;
       meddler.meddle(async (exchange) => {
@@ -325,7 +327,7 @@ const rows: readonly ConditionalRow[] = [
         if (held !== undefined && exchange.kind !== 'watch') await (applied ??= held.forward());
         await exchange.pass();
       });
-      await pair.alice.line('trouble');
+      await pair.alice.event('trouble');
       const at = Date.now();
       const recovered = await renewedAgain(pair.alice);
       expect((await applied)?.status).toBe(200);
@@ -386,7 +388,7 @@ const rows: readonly ConditionalRow[] = [
       const { alice } = await startPair(stage, { bob: { kubeconfig: meddler.file } });
       const from = Date.now();
       const before = meddler.seen.length;
-      await alice.line('renewed', { fits: ({ at }) => at > from + 6000 });
+      await alice.event('renewed', { fits: ({ at }) => at > from + 6000 });
       const perSecond = ((meddler.seen.length - before) * 1000) / (Date.now() - from);
       expect(perSecond).toBeLessThan(6);
       alice.signal('SIGTERM');
@@ -416,7 +418,7 @@ const rows: readonly ConditionalRow[] = [
       const meddled = { kubeconfig: meddler.file };
       const pair = await startPair(stage, { alice: meddled, bob: meddled });
       const from = Date.now();
-      await pair.alice.line('renewed', { fits: ({ at }) => at > from + 2 * short.leaseMs });
+      await pair.alice.event('renewed', { fits: ({ at }) => at > from + 2 * short.leaseMs });
       await expectKept(stage, pair);
       pair.alice.signal('SIGTERM');
       const { at } = await pair.alice.end();
@@ -427,10 +429,10 @@ const rows: readonly ConditionalRow[] = [
     row: '35a', fault: 'connections reset and refused for a while', expected: 'same command',
     play: async (stage) => {
       const proxy = await bytesBetween();
-      const pair = await startPair(stage, { alice: { server: proxy.server, timings } });
+      const pair = await startPair(stage, { alice: { server: proxy.server, timing } });
       proxy.refuse();
       proxy.reset();
-      const { message } = await pair.alice.line('trouble');
+      const { message } = await pair.alice.event('trouble');
       expect(message).toMatch(/ECONNRE|closed/);
       await proxy.pass();
       const healedAt = Date.now();
@@ -455,7 +457,7 @@ const rows: readonly ConditionalRow[] = [
     expected: 'same command, on a new connection',
     play: async (stage) => {
       const proxy = await bytesBetween();
-      const pair = await startPair(stage, { alice: { server: proxy.server, timings } });
+      const pair = await startPair(stage, { alice: { server: proxy.server, timing } });
       const at = Date.now();
       proxy.cut('server');
       const recovered = await renewedAgain(pair.alice);
@@ -473,12 +475,12 @@ const rows: readonly ConditionalRow[] = [
       const kubeconfig = await stage.file('untrusting.kubeconfig', trusting.replace(/certificate-authority-data: .*/, ca));
       const bob = await stage.start('bob', { kubeconfig, flags: ['--wait', '2s'] });
       expect((await bob.end()).status).toBe(124);
-      expect((await bob.line('trouble')).message).toMatch(/certificate/);
+      expect((await bob.event('trouble')).message).toMatch(/certificate/);
       expect(meddler.seen).toEqual([]);
       const at = Date.now();
       const alice = await stage.start('alice', { kubeconfig: meddler.file });
       await stage.stamps.started('alice');
-      return { recoverMs: (await alice.line('elected')).at - at };
+      return { recoverMs: (await alice.event('elected')).at - at };
     },
   },
   ...(['+3600', '-3600'] as const).map((jump) => ({
@@ -492,10 +494,10 @@ const rows: readonly ConditionalRow[] = [
       const before = await stage.lease.renewedAt();
       const moved = async () => Math.abs((await stage.lease.renewedAt()) - before) > 3_000_000;
       await until('a renewal at the new time', moved);
-      const from = pair.bob.lines.length;
+      const from = pair.bob.events.length;
       const settled = Date.now();
       await until('another lease', () => Date.now() > settled + 1.5 * short.leaseMs);
-      expect(pair.bob.lines.slice(from).filter(({ event }) => event === 'taking')).toEqual([]);
+      expect(pair.bob.events.slice(from).filter(({ event }) => event === 'taking')).toEqual([]);
       await expectKept(stage, pair);
       return { recoverMs: 0 };
     },
@@ -511,7 +513,7 @@ const rows: readonly ConditionalRow[] = [
       const at = Date.now();
       proxy.blackhole();
       expect(before).toBeDefined();
-      await alice.line('lost');
+      await alice.event('lost');
       return await takenOver(stage, at);
     },
   })),

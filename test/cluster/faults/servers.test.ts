@@ -3,15 +3,17 @@
 // To check: L = 15 s where a restart must fit into the renew deadline; else the short timings. RBAC users throughout,
 // so that a restarted server's first 403s are met (row 14).
 import { cp, readFile, rm } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { short, type Stage, until } from '../../helpers/candidate.ts';
-import { startServers, type Servers } from '../../helpers/servers.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { short } from '../../helpers/leader-run.ts';
+import { onOwnServers } from '../../helpers/on-servers.ts';
+import type { Stage } from '../../helpers/stage.ts';
+import { until } from '../../helpers/wait.ts';
+import type { Servers } from '../../helpers/servers.ts';
 import { type ConditionalRow, expectKept, inPod, playRow, type Played, printed, renewedAgain, startPair } from './table.ts';
 
-const table: Played[] = [];
 let servers: Servers;
 
-const patient = { timings: ['--lease-duration', '15s'] };
+const patient = { timing: ['--lease-duration', '15s'] };
 
 /** Whoever leads has renewed after `at`; how long that took. */
 async function somebodyRenews({ lease }: Stage, at: number): Promise<number> {
@@ -32,8 +34,8 @@ const rows: readonly ConditionalRow[] = [
       await expectKept(stage, pair);
 
       // Row 14: its first answers were 403s, and they have cost nobody the watch.
-      const from = pair.bob.lines.findIndex(({ event }) => event === 'watch-down');
-      await pair.bob.line('watch-up', { from, withinMs: 30_000 });
+      const from = pair.bob.events.findIndex(({ event }) => event === 'watch-down');
+      await pair.bob.event('watch-up', { from, withinMs: 30_000 });
       pair.alice.signal('SIGTERM');
       const { startedAt } = await stage.stamps.started('bob');
       const { lastSeen } = await stage.stamps.started('alice');
@@ -47,7 +49,7 @@ const rows: readonly ConditionalRow[] = [
       const pair = await startPair(stage, { alice: patient, bob: patient });
       servers.etcd.stop();
       try {
-        await pair.alice.line('trouble');
+        await pair.alice.event('trouble');
       } finally {
         servers.etcd.cont();
       }
@@ -64,7 +66,7 @@ const rows: readonly ConditionalRow[] = [
       servers.etcd.stop();
       let at: number;
       try {
-        const { at: lostAt } = await alice.line('lost');
+        const { at: lostAt } = await alice.event('lost');
         await until('the lease has run out', () => Date.now() > lostAt + short.leaseMs);
       } finally {
         servers.etcd.cont();
@@ -87,7 +89,7 @@ const rows: readonly ConditionalRow[] = [
   {
     row: '16', fault: 'etcd rolled back to an older state (L = 8 s)', expected: 'one command at a time; leads again',
     play: async (stage) => {
-      const eight = { timings: ['--lease-duration', '8s'] };
+      const eight = { timing: ['--lease-duration', '8s'] };
       const pair = await startPair(stage, { alice: eight, bob: eight });
       const data = await dataFolder();
       const copy = `${data}-before`;
@@ -111,13 +113,13 @@ const rows: readonly ConditionalRow[] = [
   },
 ];
 
-describe.skipIf(inject('servers') === null)('the fault matrix, servers', () => {
-  beforeAll(async () => {
-    servers = await startServers();
+onOwnServers('the fault matrix, servers', ({ servers: own, figures }) => {
+  const table: Played[] = [];
+  beforeAll(() => {
+    servers = own();
   });
-  afterAll(async () => {
-    await servers.close();
-    console.log(printed(table));
+  afterAll(() => {
+    figures.push(printed(table));
   });
 
   test.for([...rows, ...rows.map(inPod)])('row $row: $fault: $expected', async ({ needs, ...row }, { skip }) => {

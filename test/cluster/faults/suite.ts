@@ -1,8 +1,9 @@
-// The frame of a file of the fault matrix: servers or none, one client for all rows, what is closed at the end, and the
-// table that is printed then. Decides nothing about a row.
+// The frame of a file of the fault matrix: one client for all rows, what is closed at the end, and the table that is
+// printed then. Decides nothing about a row.
 // To check: a row that was skipped is not in the table; whatever was opened for a row is closed, also when it failed.
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { connect, type ServersClient } from '../../helpers/servers-client.ts';
+import { afterAll, expect, test } from 'vitest';
+import { onServers } from '../../helpers/on-servers.ts';
+import type { ServersClient } from '../../helpers/servers-client.ts';
 import { type ConditionalRow, type Played, playRow, printed, type Row } from './table.ts';
 
 export type Closing = (() => void | Promise<void>)[];
@@ -14,19 +15,12 @@ export function frame(
   connected: (client: ServersClient) => void,
   body: (play: (row: Row) => Promise<Played>) => void,
 ): void {
-  const servers = inject('servers');
-  const table: Played[] = [];
-  let client: ServersClient;
-  describe.skipIf(servers === null).concurrent(title, () => {
-    beforeAll(() => {
-      if (servers === null) return;
-      client = connect(servers);
-      connected(client);
-    });
+  onServers(title, ({ client, figures }) => {
+    const table: Played[] = [];
+    connected(client);
     afterAll(async () => {
       for (const close of closing) await close();
-      client.disconnect();
-      console.log(printed(table));
+      figures.push(printed(table));
     });
     body(async (row) => {
       const played = await playRow(client, row);

@@ -3,8 +3,9 @@
 // What it does not know: the faults themselves.
 // To check: the worst overlap comes from the stamps of the commands and from nowhere else.
 import { expect } from 'vitest';
-import { short, type Candidate, type Stage, type StageOptions, staged } from '../../helpers/candidate.ts';
-import { notRoot } from '../../helpers/run-cli.ts';
+import { type Run, short } from '../../helpers/leader-run.ts';
+import { notRoot } from '../../helpers/machine.ts';
+import { type Stage, staged, type StageOptions } from '../../helpers/stage.ts';
 import type { Life } from '../../helpers/stamps.ts';
 import type { ServersClient } from '../../helpers/servers-client.ts';
 
@@ -74,8 +75,8 @@ export function printed(rows: readonly Played[]): string {
 
 /** alice leads and has renewed at least once; bob stands by. */
 export interface Pair {
-  readonly alice: Candidate;
-  readonly bob: Candidate;
+  readonly alice: Run;
+  readonly bob: Run;
   readonly first: Life;
 }
 
@@ -89,14 +90,14 @@ export async function startPair({ start, stamps }: Stage, options: PairOptions =
   const alice = await start('alice', options.alice);
   const first = await stamps.started('alice');
   const bob = await start('bob', options.bob);
-  await bob.line('standing-by');
+  await bob.event('standing-by');
   await renewedAgain(alice);
   return { alice, bob, first };
 }
 
 /** The next acknowledged renewal. */
-export async function renewedAgain(candidate: Candidate, withinMs = 20_000): Promise<number> {
-  return (await candidate.line('renewed', { from: candidate.lines.length, withinMs })).at;
+export async function renewedAgain(candidate: Run, withinMs = 20_000): Promise<number> {
+  return (await candidate.event('renewed', { from: candidate.events.length, withinMs })).at;
 }
 
 /** The same command went on: nothing was lost and nothing else has run. */

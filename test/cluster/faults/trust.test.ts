@@ -7,9 +7,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { type Stage, until } from '../../helpers/candidate.ts';
+import { missing, notRoot } from '../../helpers/machine.ts';
+import type { Stage } from '../../helpers/stage.ts';
+import { until } from '../../helpers/wait.ts';
 import { startFaultProxy } from '../../helpers/fault-proxy.ts';
-import { missing, notRoot } from '../../helpers/run-cli.ts';
 import type { ServersClient } from '../../helpers/servers-client.ts';
 import { makeCertificates, type Pair } from '../../helpers/certificates.ts';
 import { type Meddler, startMeddler } from './meddler.ts';
@@ -17,7 +18,7 @@ import { playAll } from './suite.ts';
 import { type ConditionalRow, expectKept, renewedAgain, startPair, takenOver } from './table.ts';
 
 const closing: (() => void | Promise<void>)[] = [];
-const timings = ['--lease-duration', '15s', '--retry-period', '400ms'];
+const timing = ['--lease-duration', '15s', '--retry-period', '400ms'];
 let client: ServersClient;
 
 const hostName = 'apiserver.test';
@@ -61,11 +62,11 @@ const rows: readonly ConditionalRow[] = [
     needs: () => missing('unshare') ?? notRoot(),
     play: async (stage) => {
       const { kubeconfig, proxy, known, through } = await named(stage);
-      const pair = await startPair(stage, { alice: { kubeconfig, through, timings } });
+      const pair = await startPair(stage, { alice: { kubeconfig, through, timing } });
       known(false);
       proxy.reset();
       // In whatever line: the connection that was cut is trouble of the same cause, which is told once.
-      await until('alice knows no such name', () => /ENOTFOUND|EAI_AGAIN/.test(pair.alice.text()));
+      await until('alice knows no such name', () => /ENOTFOUND|EAI_AGAIN/.test(pair.alice.stderr));
       known(true);
       const healedAt = Date.now();
       const recovered = await renewedAgain(pair.alice);
@@ -83,10 +84,10 @@ const rows: readonly ConditionalRow[] = [
       known(false);
       proxy.reset();
       const outcome = await takenOver(stage, at);
-      expect((await alice.line('lost')).fields['reason']).toBe('deadline');
+      expect((await alice.event('lost'))['reason']).toBe('deadline');
       known(true);
       // Healed without a restart: she stands by.
-      await alice.line('standing-by', { from: alice.lines.findIndex(({ event }) => event === 'lost') });
+      await alice.event('standing-by', { from: alice.events.findIndex(({ event }) => event === 'lost') });
       return outcome;
     },
   },
@@ -94,7 +95,7 @@ const rows: readonly ConditionalRow[] = [
     row: '35f', fault: 'authority and certificate are replaced, on both sides', expected: 'same command',
     play: async (stage) => {
       const { meddler, kubeconfig, trust } = await trusting(stage);
-      const pair = await startPair(stage, { alice: { kubeconfig, timings } });
+      const pair = await startPair(stage, { alice: { kubeconfig, timing } });
       const next = makeCertificates();
       trust(next.ca);
       const at = Date.now();
@@ -108,10 +109,10 @@ const rows: readonly ConditionalRow[] = [
     row: '35g', fault: "the certificate is another authority's, and the file follows later", expected: 'same command',
     play: async (stage) => {
       const { meddler, kubeconfig, trust } = await trusting(stage);
-      const pair = await startPair(stage, { alice: { kubeconfig, timings } });
+      const pair = await startPair(stage, { alice: { kubeconfig, timing } });
       const next = makeCertificates();
       meddler.present(next.server);
-      await pair.alice.line('trouble', { fits: ({ message }) => message.includes('certificate-authority') });
+      await pair.alice.event('trouble', { fits: ({ message }) => message.includes('certificate-authority') });
       trust(next.ca);
       const healedAt = Date.now();
       const recovered = await renewedAgain(pair.alice);
@@ -128,7 +129,7 @@ const rows: readonly ConditionalRow[] = [
       meddler.present(makeCertificates().server);
       const before = meddler.seen.length;
       const outcome = await takenOver(stage, at);
-      expect((await alice.line('lost')).fields['reason']).toBe('deadline');
+      expect((await alice.event('lost'))['reason']).toBe('deadline');
       expect(meddler.seen.slice(before)).toEqual([]);
       return outcome;
     },
@@ -140,11 +141,11 @@ const rows: readonly ConditionalRow[] = [
       const fresh = makeCertificates();
       trust(fresh.ca);
       meddler.present(fresh.server);
-      const pair = await startPair(stage, { alice: { kubeconfig, timings } });
+      const pair = await startPair(stage, { alice: { kubeconfig, timing } });
       const old = expired(stage.folder);
       trust(`${fresh.ca}${old.cert}`);
       meddler.present(old);
-      await pair.alice.line('trouble', { fits: ({ message }) => message.includes('expired') });
+      await pair.alice.event('trouble', { fits: ({ message }) => message.includes('expired') });
       meddler.present(fresh.server);
       const healedAt = Date.now();
       const recovered = await renewedAgain(pair.alice);

@@ -10,7 +10,7 @@ import { ConfigError } from '../../../src/kube-api/config/errors.ts';
 import { loadKube } from '../../../src/kube-api/config/load.ts';
 import type { KubeTarget } from '../../../src/kube-api/target.ts';
 import { type Certificates, makeCertificates } from '../../helpers/certificates.ts';
-import { type FakeClock, fakeClock } from '../../locks/fake-clock.ts';
+import { type FakeClock, fakeClock } from '../../helpers/fake-clock.ts';
 
 let base: string;
 let folder: string;

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { annotationLock, leaderAnnotation } from '../../../src/locks/kube/annotation.ts';
 import { taken } from '../../../src/locks/record.ts';
-import { MemoryApi } from '../../contract/memory-api.ts';
+import { MemoryApi } from '../../helpers/memory-api.ts';
 
 const attempt = { limitMs: 1000 };
 

@@ -1,9 +1,9 @@
 // The Event that a lock leaves at its object: every field, the right that it needs, and that it goes its own way.
 import { describe, expect, test } from 'vitest';
-import { bench, ManualClock } from '../../contract/bench.ts';
+import { bench, ManualClock } from '../../helpers/elector-bench.ts';
 import type { Transport } from '../../../src/kube-api/transport.ts';
-import { type Kind, kinds } from '../../contract/kinds.ts';
-import { MemoryApi, type Resource } from '../../contract/memory-api.ts';
+import { type Kind, kinds } from '../../helpers/lock-kinds.ts';
+import { MemoryApi, type Resource } from '../../helpers/memory-api.ts';
 
 const attempt = { limitMs: 1000 };
 const announcement = {

@@ -2,7 +2,7 @@
 // What it does not know: their flags (main.go) and who runs them.
 // To check: the first call may take a minute (GoToolMissing without Go), so tests call it in a hook with time enough.
 import { fileURLToPath } from 'node:url';
-import { goTool } from '../../helpers/go-tool.ts';
+import { goTool } from './go-tool.ts';
 
 const dir = fileURLToPath(new URL('.', import.meta.url));
 

@@ -5,6 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { within } from './wait.ts';
 
 export const puppetScript = fileURLToPath(new URL('puppet-child.mjs', import.meta.url));
 
@@ -19,24 +20,6 @@ interface Hello {
 }
 
 type Message = Hello | { readonly got: NodeJS.Signals } | { readonly id: number; readonly answer: unknown };
-
-/** A limit that only a test that has failed already meets. */
-export const patienceMs = 20_000;
-
-/** Fails with a sentence, and with whatever else is known by then, when the promise takes too long. */
-export async function within<T>(promise: Promise<T>, what: string, detail?: () => string, ms = patienceMs): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`waited ${ms} ms in vain for ${what}${detail === undefined ? '' : `\n${detail()}`}`));
-    }, ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 export class Puppet {
   readonly name: string;
@@ -124,7 +107,7 @@ export class Puppet {
 }
 
 /** Where puppets say hello. */
-export class Stage {
+export class Puppets {
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #seen: Puppet[] = [];

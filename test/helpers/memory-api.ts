@@ -1,7 +1,7 @@
 // An API server in memory for Leases, Endpoints and ConfigMaps, as the locks see one: what it does with each request,
 // and what a watch shows of it. Decides by the rules that test/cluster finds on the real one. Knows no election and no
 // time. It answers at once, in microtasks, so that a test's clock alone moves things.
-// To check: test/contract/facts.ts runs against this and against a real server, so that neither can drift.
+// To check: test/helpers/lock-facts.ts runs against this and against a real server, so that neither can drift.
 import type { Answer, Ended, Following, Transport } from '../../src/kube-api/transport.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

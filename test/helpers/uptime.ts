@@ -3,7 +3,7 @@
 
 import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { textOf } from '../helpers/run-cli.ts';
+import { textOf } from './procfs.ts';
 
 /** A file that stands for /proc/uptime to whoever is started through it, and can be put forward. */
 export class Uptime {

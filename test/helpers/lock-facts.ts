@@ -8,7 +8,7 @@ import { leaderAnnotation } from '../../src/locks/kube/annotation.ts';
 import type { Lock, ReadAnswer, Sighting, WriteAnswer } from '../../src/locks/lock.ts';
 import { type ElectionRecord, released, renewed, taken } from '../../src/locks/record.ts';
 import type { Transport } from '../../src/kube-api/transport.ts';
-import { holding, type Kind } from './kinds.ts';
+import { holding, type Kind } from './lock-kinds.ts';
 import type { Resource } from './memory-api.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

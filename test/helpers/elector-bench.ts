@@ -8,7 +8,7 @@ import type { Elected } from '../../src/elector/term.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
 import type { Lock } from '../../src/locks/lock.ts';
 import type { Event } from '../../src/observe/events.ts';
-import type { Kind } from './kinds.ts';
+import type { Kind } from './lock-kinds.ts';
 import type { MemoryApi } from './memory-api.ts';
 
 export class ManualClock implements Clock {

@@ -1,4 +1,4 @@
-// The simulator's dice: every random number is a hash of where it is needed (seed, who, which request, which question),
+// Dice of a seed: every random number is a hash of where it is needed (seed, who, which request, which question),
 // not the next one of a stream. Decides nothing by itself. So a fault that is taken out of a script changes nothing
 // but what followed from it, and a failing script can be shrunk by leaving things out.
 // Invariant: the same keys give the same numbers, on any machine.
@@ -38,6 +38,11 @@ export class Dice {
   pick<T>(question: number, list: readonly [T, ...T[]]): T {
     return list[Math.floor(this.roll(question) * list.length)] ?? list[0];
   }
+}
+
+/** For tests that draw anew in each run: the seed is in the failure, and `TEST_SEED=N` draws the same again. */
+export function newSeed(): number {
+  return Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 }
 
 function mix(value: number): number {
