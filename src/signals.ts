@@ -3,6 +3,7 @@
 // Invariants: leader-run never stops itself (a stopped holder cannot renew); every signal that means something to the
 // command reaches it exactly once, since it runs in a session of its own and sees none of the terminal's.
 
+import { constants } from 'node:os';
 import { sendSignal } from './common/kill.ts';
 import type { Report } from './observe/events.ts';
 
@@ -76,6 +77,8 @@ export function openSignalDesk(onTerminal: boolean): SignalDesk {
     },
     reraise: (signal) => {
       process.removeAllListeners(signal);
+      // Node tells nobody of a death by signal; a credential plugin is ended by its runner then.
+      process.emit('exit', 128 + constants.signals[signal]);
       sendSignal(process.pid, signal);
     },
   };
