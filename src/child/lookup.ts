@@ -26,7 +26,7 @@ export function findCommand(command: string, path: string | undefined): Found {
 
 function judge(file: string): Found {
   try {
-    if (!statSync(file).isFile()) return { kind: 'not-executable', why: 'cannot be executed: it is no file' };
+    if (!statSync(file).isFile()) return { kind: 'not-executable', why: 'cannot be executed: it is not a file' };
   } catch {
     return absent;
   }

@@ -80,7 +80,7 @@ export function lastSentence(ending: RunEnding, asked: NodeJS.Signals | undefine
     case 'lost':
       return 'leadership was lost and the command stopped';
     case 'not-acquired':
-      return ending.trouble?.message ?? 'somebody else holds the lock; no command was running';
+      return ending.trouble?.message ?? 'another candidate holds the lock; no command was running';
     case 'failed':
       return ending.message;
   }

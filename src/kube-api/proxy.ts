@@ -19,7 +19,7 @@ export function proxyFor(server: URL, configured: URL | undefined, env: NodeJS.P
   const address = given.includes('://') ? given : `http://${given}`;
   const proxy = URL.canParse(address) ? new URL(address) : undefined;
   if (isProxy(proxy)) return proxy;
-  throw new Error('HTTPS_PROXY is no address of a proxy that begins with http://, https:// or socks5://');
+  throw new Error('HTTPS_PROXY is not an address of a proxy that begins with http://, https:// or socks5://');
 }
 
 export function isProxy(address: URL | undefined): address is URL {

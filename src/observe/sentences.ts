@@ -70,7 +70,7 @@ export function sentence(event: Event): string {
     }
     case 'taking':
       return {
-        absent: 'nobody has made the lock yet: creating it',
+        absent: 'the lock does not exist yet: creating it',
         released: 'the lock is free: taking it',
         expired: `the lease of ${name(event.leader)} has ended: taking the lock`,
         own: 'the lock is still ours: taking it again for a new term',
@@ -106,7 +106,7 @@ export function sentence(event: Event): string {
         ? 'another live candidate has our identity, and is waited for: give each candidate its own --identity'
         : 'the record has our identity, from an earlier run or a second candidate: waiting for its lease to end';
     case 'unreadable':
-      return `the lock holds something that is no record, so it counts as held: ${printable(event.text)}`;
+      return `the lock holds something that is not a record, so it counts as held: ${printable(event.text)}`;
     case 'long-lease':
       return `${name(event.leader)} holds a lease of ${span(event.durationMs)}: waiting that long after its last renewal`;
     case 'watch-down':
@@ -122,7 +122,7 @@ export function sentence(event: Event): string {
     case 'holding':
       return `keeping the lock for ${span(event.forMs)} more`;
     case 'left-held':
-      return `left the lock held for ${span(event.forMs)} more, with nobody renewing it`;
+      return `left the lock held for ${span(event.forMs)} more, without renewals`;
     case 'command-started':
       return `started ${printable(event.command)} as process ${String(event.pid)}`;
     case 'command-ended': {
@@ -168,7 +168,7 @@ function lostSentence({ reason, holder, sinceRenewalMs }: Extract<Event, { kind:
   const renewed = `the last renewal was ${span(sinceRenewalMs)} ago`;
   const whys = {
     deadline: renewed,
-    taken: `${holder === '' ? 'somebody emptied the record' : `${name(holder)} holds the lock`}; ${renewed}`,
+    taken: `${holder === '' ? 'another process emptied the record' : `${name(holder)} holds the lock`}; ${renewed}`,
     recreated: `the lock was deleted and made again by ${name(holder)}; ${renewed}`,
   } satisfies Record<typeof reason, string>;
   return `lost leadership: ${whys[reason]}`;
@@ -178,7 +178,7 @@ function lostSentence({ reason, holder, sinceRenewalMs }: Extract<Event, { kind:
 const messageCap = 1024;
 
 function name(text: string): string {
-  return text === '' ? 'somebody unnamed' : printable(text, nameCap);
+  return text === '' ? 'a holder without a name' : printable(text, nameCap);
 }
 
 /** Messages come with or without their full stop; ours have none. */

@@ -40,7 +40,7 @@ describe('a command', () => {
 
   test.each([
     { name: 'may be there without the right to execute it', command: 'plain', kind: 'not-executable', says: 'run chmod +x on' },
-    { name: 'is no folder', command: join(folder, 'first'), kind: 'not-executable', says: 'it is no file' },
+    { name: 'is no folder', command: join(folder, 'first'), kind: 'not-executable', says: 'it is not a file' },
     { name: 'may be nowhere', command: 'nothing', kind: 'not-found', says: /^was not found$/ },
     { name: 'with a slash is not looked for in PATH', command: './tool', kind: 'not-found', says: /^was not found$/ },
     { name: 'is one word', command: 'touch x', kind: 'not-found', says: 'taken as one word' },

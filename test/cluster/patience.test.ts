@@ -59,7 +59,7 @@ onServers('leader-run', ({ client, figures }) => {
       await stamps.started('alice');
       const bob = await start('bob', { flags: ['--wait', '1s', '--conflict-exit-code', '75'] });
       expect((await bob.end()).status).toBe(75);
-      expect((await bob.event('exit')).message).toContain('somebody else holds the lock');
+      expect((await bob.event('exit')).message).toContain('another candidate holds the lock');
     });
   });
 

@@ -170,7 +170,7 @@ describe('the configuration', () => {
 describe('a configuration is refused in one sentence', () => {
   test('when there is none', async () => {
     expect(await faultOf({})).toBe(
-      'no cluster is configured: DIR/home/.kube/config does not exist or is empty, and this is no pod; name one with --kubeconfig, or use --local for a lock on this machine alone',
+      'no cluster is configured: DIR/home/.kube/config does not exist or is empty, and this is not a pod; name one with --kubeconfig, or use --local for a lock on this machine alone',
     );
   });
 
@@ -263,7 +263,7 @@ describe('a configuration is refused in one sentence', () => {
     {
       name: 'the server is no address',
       content: kubeconfig({ cluster: { server: 'prod:6443' } }),
-      words: 'clusters[prod].server in the kubeconfig DIR/k is prod:6443, which is no https:// address',
+      words: 'clusters[prod].server in the kubeconfig DIR/k is prod:6443, which is not an https:// address',
     },
     {
       name: 'the server is unencrypted',
@@ -275,7 +275,7 @@ describe('a configuration is refused in one sentence', () => {
       name: 'the proxy speaks an unknown protocol',
       content: kubeconfig({ cluster: { 'proxy-url': 'ftp://x' } }),
       words:
-        'clusters[prod].proxy-url in the kubeconfig DIR/k is no address that begins with http://, https:// or socks5://',
+        'clusters[prod].proxy-url in the kubeconfig DIR/k is not an address that begins with http://, https:// or socks5://',
     },
     {
       name: 'the CA is no PEM',
@@ -337,7 +337,7 @@ describe('a configuration is refused in one sentence', () => {
       content: kubeconfig({
         user: { exec: { command: 'x', apiVersion: 'client.authentication.k8s.io/v1', env: [{ name: 'A' }] } },
       }),
-      words: 'users[prod].exec.env in the kubeconfig DIR/k holds an entry that is no name and value',
+      words: 'users[prod].exec.env in the kubeconfig DIR/k holds an entry that is not a name and a value',
     },
   ])('when $name', async ({ content, context, words }) => {
     expect(await faultOf({ kubeconfig: put('k', content), context })).toBe(words);

@@ -29,7 +29,7 @@ describe('the proxy', () => {
 
   test('that is no address is an error, and never passed by', () => {
     expect(() => proxyFor(server, undefined, { HTTPS_PROXY: 'ftp://env:2' })).toThrow(
-      'HTTPS_PROXY is no address of a proxy',
+      'HTTPS_PROXY is not an address of a proxy',
     );
   });
 

@@ -24,7 +24,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['info', 'standing by: bob (not a leader-run) leads with a lease of 15 s', { leader: 'bob', since: '', durationMs: 15_000, foreign: true }],
   ],
   taking: [
-    ['info', 'nobody has made the lock yet: creating it', { from: 'absent', leader: '' }],
+    ['info', 'the lock does not exist yet: creating it', { from: 'absent', leader: '' }],
     ['info', 'the lock is free: taking it', { from: 'released', leader: '' }],
     ['info', 'the lease of bob has ended: taking the lock', { from: 'expired', leader: 'bob' }],
     ['info', 'the lock is still ours: taking it again for a new term', { from: 'own', leader: 'alice' }],
@@ -45,7 +45,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
   lost: [
     ['warn', 'lost leadership: the last renewal was 10 s ago', { reason: 'deadline', holder: 'alice', sinceRenewalMs: 10_003 }],
     ['warn', 'lost leadership: bob holds the lock; the last renewal was 1.2 s ago', { reason: 'taken', holder: 'bob', sinceRenewalMs: 1200 }],
-    ['warn', 'lost leadership: somebody emptied the record; the last renewal was 0 ms ago', { reason: 'taken', holder: '', sinceRenewalMs: 0 }],
+    ['warn', 'lost leadership: another process emptied the record; the last renewal was 0 ms ago', { reason: 'taken', holder: '', sinceRenewalMs: 0 }],
     ['warn', 'lost leadership: the lock was deleted and made again by bob; the last renewal was 1 s ago', { reason: 'recreated', holder: 'bob', sinceRenewalMs: 1000 }],
   ],
   deposed: [['info', 'the API server prefers another leader: stopping the command, then releasing the lock', {}]],
@@ -58,7 +58,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['info', 'the record has our identity, from an earlier run or a second candidate: waiting for its lease to end', { moving: false }],
     ['warn', 'another live candidate has our identity, and is waited for: give each candidate its own --identity', { moving: true }],
   ],
-  unreadable: [['warn', 'the lock holds something that is no record, so it counts as held: {"spec":\\x1b}', { text: '{"spec":\x1b}' }]],
+  unreadable: [['warn', 'the lock holds something that is not a record, so it counts as held: {"spec":\\x1b}', { text: '{"spec":\x1b}' }]],
   'long-lease': [['warn', 'bob holds a lease of 2 h: waiting that long after its last renewal', { leader: 'bob', durationMs: 7_200_000 }]],
   'watch-down': [
     ['debug', 'the watch ended, looking now and then until it is back: connection reset', { forbidden: false, message: 'connection reset' }],
@@ -68,7 +68,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
   released: [['info', 'released the lock', {}]],
   'release-failed': [['warn', 'could not release the lock, which is free in 12 s: no answer', { freeInMs: 12_000, message: 'no answer' }]],
   holding: [['info', 'keeping the lock for 30 s more', { forMs: 30_000 }]],
-  'left-held': [['info', 'left the lock held for 12 s more, with nobody renewing it', { forMs: 12_000 }]],
+  'left-held': [['info', 'left the lock held for 12 s more, without renewals', { forMs: 12_000 }]],
   'command-started': [['info', 'started ./job --all as process 17', { pid: 17, command: './job --all' }]],
   'command-ended': [
     ['info', 'the command ended with status 3 after 1.5 s', { pid: 17, status: 3, signal: undefined, ranMs: 1500 }],

@@ -39,7 +39,7 @@ export async function targetOfKubeconfig(
 }
 
 function unverified({ key }: Entry, { host }: URL): string {
-  return `${key}.insecure-skip-tls-verify is set: whoever sits between here and ${host} can read and change everything`;
+  return `${key}.insecure-skip-tls-verify is set: anyone between here and ${host} can read and change everything`;
 }
 
 /** What stands in the file itself; files that it names have modes of their own. */
@@ -62,7 +62,7 @@ function serverOf(cluster: Entry): URL {
   if (given === undefined) throw fault(cluster, 'server', 'is missing');
   const server = URL.canParse(given) ? new URL(given) : undefined;
   if (server?.protocol !== 'https:' && server?.protocol !== 'http:') {
-    throw fault(cluster, 'server', `is ${shown(given)}, which is no https:// address`);
+    throw fault(cluster, 'server', `is ${shown(given)}, which is not an https:// address`);
   }
   // kubectl would send them as a login, and every line that names the server would show them.
   if (server.username !== '' || server.password !== '') {
@@ -98,7 +98,7 @@ function proxyOf(cluster: Entry): URL | undefined {
   if (given === undefined) return undefined;
   const proxy = URL.canParse(given) ? new URL(given) : undefined;
   if (isProxy(proxy)) return proxy;
-  throw fault(cluster, 'proxy-url', 'is no address that begins with http://, https:// or socks5://');
+  throw fault(cluster, 'proxy-url', 'is not an address that begins with http://, https:// or socks5://');
 }
 
 async function trustOf(cluster: Entry): Promise<Trust> {

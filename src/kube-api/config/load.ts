@@ -41,7 +41,7 @@ export async function loadKube(options: KubeOptions): Promise<KubeTarget> {
   if (target !== undefined) return target;
   throw new ConfigError(
     `no cluster is configured: ${files.map((file) => printable(file)).join(', ')} ${files.length > 1 ? 'do' : 'does'} not exist or ` +
-      'is empty, and this is no pod; name one with --kubeconfig, or use --local for a lock on this machine alone',
+      'is empty, and this is not a pod; name one with --kubeconfig, or use --local for a lock on this machine alone',
   );
 }
 

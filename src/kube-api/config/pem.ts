@@ -27,7 +27,7 @@ function isPem(text: string): boolean {
 
 /** What keeps a certificate and its key from being shown; undefined: they can be used. */
 export function pairFault(cert: string, key: string): string | undefined {
-  if (key.includes('ENCRYPTED')) return 'is encrypted, and there is nobody to ask for its password: decrypt it';
+  if (key.includes('ENCRYPTED')) return 'is encrypted, and leader-run cannot ask for its password: decrypt it';
   let parsed: KeyObject;
   try {
     parsed = createPrivateKey(key);

@@ -254,7 +254,7 @@ function variables(exec: Entry): Record<string, string> {
   for (const item of list as unknown[]) {
     const { name, value } = isFields(item) ? (item as { name?: unknown; value?: unknown }) : {};
     if (typeof name !== 'string' || typeof value !== 'string')
-      throw fault(exec, 'env', 'holds an entry that is no name and value');
+      throw fault(exec, 'env', 'holds an entry that is not a name and a value');
     all[name] = value;
   }
   return all;

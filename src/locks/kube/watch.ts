@@ -112,7 +112,7 @@ type WatchEvent =
 
 function readEvent(text: string, subject: WatchOptions['subject'], remember: (known: Known) => void): WatchEvent {
   const event = parseJson(text);
-  if (!isJson(event)) return { kind: 'fault', message: 'the watch sent a line that is no event' };
+  if (!isJson(event)) return { kind: 'fault', message: 'the watch sent a line that is not an event' };
   const { type, object } = event as { type?: unknown; object?: unknown };
   if (type === 'DELETED') return { kind: 'sighted', sighting: { kind: 'absent' } };
   if (type === 'ERROR') {

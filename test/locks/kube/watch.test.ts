@@ -185,7 +185,7 @@ test('a stream that turns into something else is left', async () => {
   watch();
   (await asked(1)).write('<html>\n');
   await told('up', 'down');
-  expect(news[1]).toMatchObject({ forbidden: false, message: 'the watch sent a line that is no event' });
+  expect(news[1]).toMatchObject({ forbidden: false, message: 'the watch sent a line that is not an event' });
 });
 
 test('a broken connection is told and tried again', async () => {
