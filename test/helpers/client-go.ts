@@ -1,10 +1,10 @@
-// What it decides: where the client-go candidates of this folder are built from and how their binaries are called.
+// What it decides: where the client-go candidates are built from for interop and bench, and how they are called.
 // What it does not know: their flags (main.go) and who runs them.
 // To check: the first call may take a minute (GoToolMissing without Go), so tests call it in a hook with time enough.
 import { fileURLToPath } from 'node:url';
 import { goTool } from './go-tool.ts';
 
-const dir = fileURLToPath(new URL('.', import.meta.url));
+const dir = fileURLToPath(new URL('../interop/client-go', import.meta.url));
 
 export async function clientGoElector(): Promise<string> {
   return await goTool({ dir, package: '.', name: 'client-go-elector' });
