@@ -271,6 +271,11 @@ describe('each file', () => {
     expect(sources.map(({ file }) => file).filter((file) => !reached.has(file))).toEqual([]);
   });
 
+  test('of src/ sends no signal itself, but for common/kill.ts', () => {
+    const senders = sources.filter(({ text }) => /\bprocess\.kill\b/.test(withoutComments(text)));
+    expect(senders.map(({ file }) => file)).toEqual(['src/common/kill.ts']);
+  });
+
   test('of src/elector makes no randomness of its own, so that a run can be repeated from its seed', () => {
     const random = /Math\.random|randomBytes|randomInt|getRandomValues/;
     const given = sources.filter(({ file, text }) => file.startsWith('src/elector/') && random.test(withoutComments(text)));

@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { sendSignal } from '../../common/kill.ts';
 import { printable } from '../../common/printable.ts';
 import { CredentialsError, errorCode } from '../credentials.ts';
 
@@ -128,13 +129,9 @@ export async function runPlugin(
   });
 }
 
+/** Everything in it may have ended already, or belong to another user. */
 function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // Everything in it has ended already, or belongs to another user.
-  }
+  if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
 }
 
 /** In the background, as after `leader-run &`, a look at the terminal would stop the plugin. True where unknown. */
