@@ -18,7 +18,7 @@ export interface Now extends Instant {
 }
 
 export interface Clock {
-  /** Throws when boot time cannot be read: whoever supervises a child must then kill it. */
+  /** Throws when boot time cannot be read: the supervisor of a child must then kill the child. */
   now(): Now;
   /** Calls back once after `ms` of monotonic time; returns the undo. */
   after(ms: number, callback: () => void): () => void;

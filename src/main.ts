@@ -11,7 +11,7 @@ import { openSignalDesk } from './signals.ts';
 /** Put in by the build, from package.json. */
 declare const __LEADER_RUN_VERSION__: string;
 
-// First of all: until somebody listens, SIGUSR1 opens Node's debugger. process.stdin would be opened by a look at it.
+// First of all: until a handler listens, SIGUSR1 opens Node's debugger. process.stdin would be opened by a look at it.
 const desk = openSignalDesk(isatty(0) || isatty(2));
 process.on('uncaughtException', crash);
 void main();
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
 /** Ends the process; by the signal that asked for it where one did, so that shells and systemd see the truth. */
 function leave(ending: Ending): never {
   const signal = ending.kind === 'stopped' || ending.kind === 'command-signalled' ? ending.signal : undefined;
-  // The kernel protects PID 1 from signals that nobody handles.
+  // The kernel protects PID 1 from signals that it does not handle.
   if (signal !== undefined && signal === desk.asked() && process.pid !== 1) desk.reraise(signal);
   process.exit(exitStatus(ending));
 }
@@ -54,7 +54,7 @@ function crash(error: Error): void {
 
 function print(text: string): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever has closed a pipe has read enough.
+    // A reader that has closed the pipe has read enough.
     if (error.code !== 'EPIPE') complain([`cannot write to stdout: ${error.message}`]);
   });
   process.stdout.write(text);

@@ -29,11 +29,11 @@ export interface SignalDesk {
   attach(receiver: Receiver | undefined): void;
   /** Whom to tell of signals that are ignored. */
   reportTo(report: Report): void;
-  /** Ends this process as the signal would have, had nobody listened. Returns if the signal does not end it. */
+  /** Ends this process as the signal would have, had no handler listened. Returns if the signal does not end it. */
   reraise(signal: NodeJS.Signals): void;
 }
 
-/** `onTerminal`: a second Ctrl-C is somebody who has lost patience, not a supervisor that repeats itself. */
+/** `onTerminal`: a second Ctrl-C is a user who has lost patience, not a supervisor that repeats itself. */
 export function openSignalDesk(onTerminal: boolean): SignalDesk {
   const stop = new AbortController();
   let asked: NodeJS.Signals | undefined;
@@ -77,7 +77,7 @@ export function openSignalDesk(onTerminal: boolean): SignalDesk {
     },
     reraise: (signal) => {
       process.removeAllListeners(signal);
-      // Node tells nobody of a death by signal; a credential plugin is ended by its runner then.
+      // Node emits no 'exit' at a death by signal; the runner of a credential plugin ends the plugin on it.
       process.emit('exit', 128 + constants.signals[signal]);
       sendSignal(process.pid, signal);
     },

@@ -37,11 +37,11 @@ export interface CommandProcess {
 
 /** What can be done to the command's processes (hands.ts). */
 export interface Hands {
-  /** Undefined where nobody can look. */
+  /** Undefined where no look is possible. */
   readonly look: () => readonly Member[] | undefined;
   readonly signalGroup: (signal: NodeJS.Signals) => void;
   readonly signalEach: (pids: readonly number[], signal: NodeJS.Signals) => void;
-  /** Set if we are process 1 of our namespace: everybody else in it. */
+  /** Set if we are process 1 of our namespace: all other processes in it. */
   readonly others: { readonly kill: () => void; readonly look: () => readonly number[] } | undefined;
 }
 
@@ -88,7 +88,7 @@ export class Child {
     this.#feed({ kind: 'leash', leash });
   }
 
-  /** It ended when its term was over already, by the leash: what ended it is the loss, whoever notices first. */
+  /** It ended when its term was over already, by the leash: the loss ended it, even if its exit is noticed first. */
   get outlasted(): boolean {
     return outlasted(this.#life);
   }

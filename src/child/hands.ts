@@ -33,7 +33,7 @@ export function signalEach(pids: readonly number[], signal: NodeJS.Signals): voi
   for (const pid of pids) sendSignal(pid, signal);
 }
 
-/** As process 1 of a pid namespace: everybody but ourselves, whatever marks they shed. */
+/** As process 1 of a pid namespace: every process but ourselves, whatever marks it has shed. */
 function killEverybodyElse(): void {
   sendSignal(-1, 'SIGKILL');
 }

@@ -3,7 +3,8 @@
 // left. Knows no process, signal or timer (child.ts has them), nor who leads: the leash and the orders to stop come
 // as facts.
 // Invariants: what is due is done before anything else is waited for; nothing is disarmed, and no life is over without
-// survivors, before a look has found nobody; who was told to stop keeps that grace for as long as the leash allows.
+// survivors, before a look has found no process; a process that was told to stop keeps that grace for as long as the
+// leash allows.
 
 import type { Instant, Now } from '../clock.ts';
 import { possiblyElapsed, possiblyPast, shownElapsed } from '../clock.ts';
@@ -27,7 +28,7 @@ export interface End {
   readonly signal: NodeJS.Signals | undefined;
   /** Processes that SIGKILL did not end within the patience given: the lock must not be released. */
   readonly alive: readonly number[];
-  /** Why we ended it though nobody asked: a failure of ours. */
+  /** Why we ended it unasked: a failure of ours. */
   readonly failure?: string | undefined;
 }
 
@@ -49,7 +50,7 @@ export interface Birth {
   readonly stopSignal: NodeJS.Signals;
   /** One line per lease duration about processes that cannot be killed. */
   readonly leaseDurationMs: number;
-  /** We are process 1: whoever else is in our namespace belongs to the command, too. */
+  /** We are process 1: each other process in our namespace belongs to the command, too. */
   readonly isInit: boolean;
 }
 
@@ -62,7 +63,7 @@ export type Fact =
   | { readonly kind: 'message'; readonly signal: NodeJS.Signals }
   /** The process that is the command has ended; others of its tree may not have. */
   | { readonly kind: 'exited'; readonly status: number; readonly signal: NodeJS.Signals | undefined }
-  /** What a look found; undefined where nobody can look: then nothing is known to be gone. */
+  /** What a look found; undefined where no look is possible: then no process is known to be gone. */
   | { readonly kind: 'seen'; readonly members: readonly Member[] | undefined }
   /** There is no guardian to be had. */
   | { readonly kind: 'unguarded'; readonly message: string }
@@ -78,12 +79,12 @@ export interface Member {
 }
 
 export type Order =
-  /** Look, so that nobody gets out of sight; then this signal and SIGCONT to the group. */
+  /** Look, so that no process gets out of sight; then this signal and SIGCONT to the group. */
   | { readonly kind: 'tell'; readonly signal: NodeJS.Signals }
   /** SIGTERM and SIGCONT to each. */
   | { readonly kind: 'tell-each'; readonly pids: readonly number[] }
   | { readonly kind: 'pass-on'; readonly signal: NodeJS.Signals }
-  /** Look; then SIGKILL to the group and to whom that found. */
+  /** Look; then SIGKILL to the group and to the processes that the look found. */
   | { readonly kind: 'kill' }
   | { readonly kind: 'look' }
   | { readonly kind: 'arm'; readonly guardBy: Instant }
@@ -125,12 +126,12 @@ export type Life =
   | (Alive & {
       readonly state: 'clearing';
       readonly exit: Exit;
-      /** Of those who are left: nobody, the group with the command, or all. */
+      /** Which of the processes that are left were told: none, the group with the command, or all. */
       readonly told: 'nobody' | 'group' | 'all';
       readonly killed: Killed | undefined;
       readonly lookMs: number;
     })
-  /** As process 1: the tree is gone, and whoever else is there is killed. */
+  /** As process 1: the tree is gone, and each other process is killed. */
   | (Alive & {
       readonly state: 'emptying';
       readonly exit: Exit;
@@ -157,7 +158,7 @@ export function step(life: Life, fact: Fact, now: Now): Step {
   return { life: turn.life, orders: turn.orders, wakeMs: wakeMs(turn.life, now) };
 }
 
-/** The command ended when its term was over already, whoever notices that first. */
+/** The command ended when its term was over already, even if its exit is noticed before the loss. */
 export function outlasted(life: Life): boolean {
   return 'exit' in life && life.exit.late;
 }
@@ -249,7 +250,7 @@ function seen(turn: Turn, life: Clearing, members: readonly Member[] | undefined
   turn.life = next;
   const untold = life.told === 'group' ? members?.filter(({ group }) => group !== life.birth.pid) : members;
   if (life.told !== 'all' && untold?.length !== 0) {
-    // Where nobody can look, the group is told at least.
+    // Where no look is possible, the group is told at least.
     const pids = untold?.map(({ pid }) => pid) ?? [-life.birth.pid];
     turn.orders.push({ kind: 'tell-each', pids });
     turn.orders.push({ kind: 'report', event: { kind: 'signalled', signal: 'SIGTERM', why: 'left-over' } });
@@ -332,7 +333,7 @@ function kill(turn: Turn, life: Exclude<Living, Emptying>): void {
   turn.life = life.state === 'clearing' ? { ...life, killed, told: 'all' } : { ...life, state: 'killed', killed };
 }
 
-/** Once per command: whoever tells it first, the leash or the order to stop. */
+/** Once per command: by the leash or by the order to stop, whichever comes first. */
 function tell(turn: Turn, life: Extract<Life, { state: 'running' }>, signal: NodeJS.Signals, why: Why): void {
   turn.orders.push({ kind: 'tell', signal }, { kind: 'report', event: { kind: 'signalled', signal, why } });
   turn.life = { ...life, state: 'told' };
@@ -367,7 +368,7 @@ function soonest(atMostMs: number, untilPullMs: number): number {
 type Living = Exclude<Life, { state: 'over' }>;
 type Clearing = Extract<Life, { state: 'clearing' }>;
 type Emptying = Extract<Life, { state: 'emptying' }>;
-/** SIGKILL was sent, and somebody is alive all the same. */
+/** SIGKILL was sent, and a process is alive all the same. */
 type Struck = Extract<Life, { state: 'killed' }> | Emptying | (Clearing & { readonly killed: Killed });
 
 function hasExited(life: Life): boolean {

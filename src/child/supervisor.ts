@@ -193,7 +193,7 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
 
 /**
  * Where none is left (EMFILE), Node gives a process without streams and its error a tick later; execa then throws
- * something else, and nobody is there to hear the error, which ends leader-run as a bug would.
+ * something else, and no listener hears the error, which ends leader-run as a bug would.
  */
 function requireDescriptors(command: string): void {
   const held: number[] = [];

@@ -1,4 +1,4 @@
-// Which processes belong to a command: its group, its session, whoever carries its cookie in the environment, and the
+// Which processes belong to a command: its group, its session, those with its cookie in the environment, and the
 // descendants of all these. Decides from /proc who is still alive, and whether that /proc can tell. Sends no signal,
 // and knows no leash.
 // Invariants: "empty" means that no member is in another state than Z (zombie) or X (dead): where PID 1 does not reap,
@@ -54,11 +54,11 @@ export function procFault(): string | undefined {
  */
 export class CommandTree {
   readonly #marks: Marks;
-  /** Nobody older than the command belongs to it. */
+  /** A process older than the command does not belong to it. */
   readonly #since: number;
-  /** Who was found, by pid and start. */
+  /** The processes found, by pid and start. */
   #known = new Map<number, number>();
-  /** Groups and sessions that members lead or led; a number stays for as long as anybody is in it. */
+  /** Groups and sessions that members lead or led; a number stays for as long as a process is in it. */
   #led: Set<number>;
 
   /** While the command, or what is to become it, is alive. */
@@ -68,7 +68,7 @@ export class CommandTree {
     this.#since = readStat(marks.pgid)?.start ?? 0;
   }
 
-  /** Its live processes, without zombies and `spare`. Throws where nobody can look, for want of a descriptor. */
+  /** Its live processes, without zombies and `spare`. Throws where it cannot look, for want of a descriptor. */
   look(spare: readonly number[] = []): Process[] {
     try {
       return this.#look(spare);
@@ -146,7 +146,7 @@ export function countForks(): number {
   }
 }
 
-/** Zombies whose parent is PID 1: as PID 1 these are ours, and nobody will ever reap them. */
+/** Zombies whose parent is PID 1: as PID 1 these are ours, and no process will ever reap them. */
 export function countOrphanedZombies(): number {
   return allPids().filter((pid) => {
     const stat = readStat(pid);
@@ -194,7 +194,7 @@ function readText(path: string): string | undefined {
   try {
     file = openSync(path, 'r');
   } catch (error) {
-    // It ended meanwhile, or is another user's. But whom we could not look at is not gone.
+    // It ended meanwhile, or is another user's. But a process that we could not look at is not gone.
     if (error instanceof Error && 'code' in error && shortages.has(String(error.code))) throw error;
     return undefined;
   }

@@ -45,7 +45,7 @@ export interface ArgumentsRead {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Inside a term these two tell the command about the outer leader-run, and are no options. */
+/** Inside a term these two tell the command about the outer leader-run, and are not options. */
 const termVariables: ReadonlySet<OptionName> = new Set(['lock', 'identity']);
 export const insideTerm = (env: Environment): boolean => env['LEADER_RUN_TOKEN'] !== undefined;
 

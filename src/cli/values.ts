@@ -167,7 +167,7 @@ export function closest(word: string, choices: readonly string[]): string | unde
 }
 
 function editDistance(a: string, b: string): number {
-  // An argument may be megabytes long and is no slip of a known word then.
+  // An argument may be megabytes long; it is not a slip of a known word then.
   if (Math.abs(a.length - b.length) > 3) return 4;
   const table = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   const at = (i: number, j: number): number => table[i]?.[j] ?? 0;

@@ -1,5 +1,5 @@
-// The only sender of signals. Decides nothing: whom, and which signal, its callers say. Does not know whose processes
-// they are.
+// The only sender of signals. Decides nothing: its callers say which process gets which signal. Does not know whose
+// processes they are.
 // Invariant: what cannot be signalled is told and never passed over: a process of another user is alive.
 
 export type Sent = 'sent' | 'gone' | 'refused';

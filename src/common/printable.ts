@@ -1,5 +1,5 @@
 // Makes text from outside (a holder's name, an error body, a file's content) fit for one line of a terminal or a log.
-// Decides which characters are shown as they are; the rest is escaped, not dropped, so that nobody is deceived about
+// Decides which characters are shown as they are; the rest is escaped, not dropped, so that no reader is misled about
 // what is stored. Knows nothing of colours or log formats.
 // Invariant: the result has no control, format (bidi, zero-width) or line-breaking character, and is capped.
 

@@ -174,7 +174,7 @@ export class LeaderElector {
     return this.#leading;
   }
 
-  /** The identity in the record as it was last seen; '' when nobody holds the lock or nothing was seen. */
+  /** The identity in the record as it was last seen; '' when the lock has no holder or nothing was seen. */
   getLeader(): string {
     return this.#elector.leader;
   }

@@ -15,7 +15,7 @@ export interface Observation {
   readonly lastSeen: Instant;
   /** This run wrote it: it can be taken again at once, provided that nothing runs under it. */
   readonly own: boolean;
-  /** Nobody may take it before it has stayed like this for so long. 0: at once. */
+  /** No candidate may take it before it has stayed like this for so long. 0: at once. */
   readonly waitMs: number;
   /** Spreads candidates that all see the same thing at the same moment. */
   readonly spreadMs: number;
@@ -83,7 +83,7 @@ export function takeableAt({ since, waitMs, spreadMs }: Observation): Instant {
   return later(since, waitMs + spreadMs);
 }
 
-/** The name in the record; '' when nobody holds the lock, '?' when somebody unreadable does. */
+/** The name in the record; '' when the lock has no holder, '?' when its holder cannot be read. */
 export function holderOf(sighting: Sighting): string {
   switch (sighting.kind) {
     case 'record':
@@ -112,7 +112,8 @@ export function isForeign(sighting: Sighting): boolean {
 
 function waitFor(before: Observation | undefined, sighting: Sighting, rules: ObservationRules): number {
   if (sighting.kind === 'absent') {
-    // Somebody deleted it, and the holder may not know yet. Whoever never saw a holder has nothing to wait for.
+    // Another process deleted it, and the holder may not know yet. A candidate that never saw a holder has nothing to
+    // wait for.
     if (before === undefined || before.own || holderOf(before.sighting) === '') return 0;
     return leaseMs(before.sighting, rules);
   }

@@ -1,8 +1,9 @@
 // How fast to ask: the pause after a failure, the pause after a lost race, and over how long attempts are spread.
 // The intuition: when a lock becomes free, all its standbys see it at one moment and ask at once. They are a herd. One
 // of them wins, and the server says no to each other one. It takes longer over a refusal the more it has to refuse, so
-// the time of a refusal measures the herd, and nobody has to count it. A candidate that draws its next attempt from a
-// window of twice that time meets few others. It remembers the measure: the same herd waits for the next hand-over.
+// the time of a refusal measures the herd, and no candidate has to count it. A candidate that draws its next attempt
+// from a window of twice that time meets few others. It remembers the measure: the same herd waits for the next
+// hand-over.
 // Does not know who holds the lock. Invariant: no Retry-After takes a holder's last attempt before its deadline.
 
 import { later, possiblyElapsed, possiblyPast, untilPossibly } from '../clock.ts';

@@ -108,7 +108,7 @@ function planCampaign(s: State, now: Now): Plan {
   return wait(untilSurely(now, takeAt), untilSurely(now, lookAt), patienceLeft(s, now));
 }
 
-/** Where a coordinator assigns the lock nobody else takes it; what we hold already it has given us. */
+/** Where a coordinator assigns the lock, no candidate takes it uninvited; what we hold, the coordinator gave us. */
 function mayTake({ settings }: State, { sighting, own }: Observation): boolean {
   if (settings.coordinated !== true) return true;
   return invites(sighting) || (own && holderOf(sighting) === settings.identity && !deposes(sighting));

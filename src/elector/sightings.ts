@@ -56,7 +56,7 @@ export function see(turn: Turn, sighting: Sighting, from: Source, { askedAt, fol
 /** Whether a sighting tells of what is known, or of what was before it. */
 function isOldNews({ s }: Turn, sighting: Present, from: Source, askedAt: Instant | undefined): boolean {
   const order = orderOf(s, sighting);
-  // What is newer is news, and of what cannot be compared nobody knows.
+  // A newer version is news; a version that cannot be compared may be.
   if (order === 'newer' || order === 'unordered') return false;
   // A watch may be late, and may tell a thing twice.
   if (from === 'watch') return true;
@@ -100,7 +100,7 @@ function seeStored(turn: Turn, sighting: Present): void {
 function soleFrom({ s, now }: Turn, { signature, version }: Recorded, follows: Version | undefined): Instant {
   const { observation: before, settings } = s;
   const last = before && versionOf(before.sighting);
-  // Where there was no Lease, one that nobody has signed was made for us just now.
+  // Where there was no Lease, the coordinator has made an unsigned one for us just now.
   const unbroken = last ? isSame(follows, last) || isSame(version, last) : !signature;
   const { leaseDurationMs } = settings.rules;
   const sole =
@@ -211,7 +211,7 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
   const ageMs = ageOf(turn, sighting);
   const waitMs = Math.max(newLockWaitMs - ageMs, s.soleFrom ? untilSurely(now, s.soleFrom) : 0);
   if (waitMs > 0) {
-    // Keep it by taking it again and again until the object is old enough, or nobody else can lead.
+    // Keep it by taking it again and again until the object is old enough, or no other candidate can lead.
     return set(turn, { takePause: later(now, Math.min(timing.retryPeriodMs, waitMs)) });
   }
   // Too late to start a command: taking our own record again makes a fresh term.

@@ -19,7 +19,7 @@ export interface Settings {
   readonly rules: ObservationRules;
   /** A command starts only under an object that is at least so old by the server's clock. */
   readonly newLockWaitMs: number;
-  /** The lock's: a record whose times it cannot keep would come back as somebody else's. Unset: 1. */
+  /** The lock's finest time: a record with finer ones would come back changed, as another holder's. Unset: 1. */
   readonly timeGrainMs?: number;
   /** The lock's: it is taken by invitation only. Unset: false. */
   readonly coordinated?: boolean;
@@ -79,11 +79,11 @@ export interface Grant {
 /** How a campaign or a term that was given back ended, other than by a grant or a loss. */
 export type Outcome =
   | { readonly kind: 'stopped' }
-  /** `trouble`: it is not known whether anybody holds the lock, since it could not be asked. */
+  /** `trouble`: it is not known whether the lock has a holder, since the lock could not be asked. */
   | { readonly kind: 'not-acquired'; readonly trouble?: Trouble | undefined }
   | { readonly kind: 'refused'; readonly trouble: Trouble }
   | { readonly kind: 'released' }
-  /** The record keeps our name for this long, and nobody renews it. */
+  /** The record keeps our name for this long, and no process renews it. */
   | { readonly kind: 'left-held'; readonly forMs: number }
   /** Ours no longer, or it could not be told in time: it becomes free by itself. */
   | { readonly kind: 'not-released' };
@@ -134,7 +134,7 @@ export interface State {
   readonly occupied: boolean;
   /** The grant that is valid now. Once gone it never comes back. */
   readonly term: Grant | undefined;
-  /** A coordinator wants the term given back, and whoever has it was told. */
+  /** A coordinator wants the term given back, and the work under the term was told. */
   readonly deposed: boolean;
   /** No term before this: a coordinator has invited us, and until then the last holder may lead, as far as we know. */
   readonly soleFrom: Instant | undefined;

@@ -1,6 +1,6 @@
 // One way of getting requests to the server and answers back, whichever version of HTTP the server chose: http2.ts or
 // http1.ts. Types alone. Does not know what a request means or who is allowed to send it.
-// Invariant: `sending` is called synchronously before the first byte of a request and not otherwise; whoever aborts a
+// Invariant: `sending` is called synchronously before the first byte of a request and not otherwise; an abort of a
 // request destroys the connection under it, since an unanswered request says that the connection may be dead.
 
 import type { IncomingHttpHeaders } from 'node:http';

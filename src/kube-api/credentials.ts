@@ -87,7 +87,7 @@ export function sameIdentity(a: Credentials, b: Credentials): boolean {
 
 /** Stops waiting when aborted; what is waited for may go on and is ignored. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  // It may fail when nobody waits any more, or before anybody has begun to.
+  // It may fail when no caller waits any more, or before a caller has begun to.
   work.catch(() => undefined);
   signal.throwIfAborted();
   let give: () => void = () => undefined;

@@ -81,7 +81,7 @@ function contextOf(ca: string | undefined, { cert, key }: Credentials): SecureCo
   if (last !== undefined && last.ca === ca && last.cert === cert && last.key === key) return last.context;
   try {
     const context = createSecureContext({
-      // As Go does: any certificate that the configuration trusts is trusted, also one that is no root.
+      // As Go does: any certificate that the configuration trusts is trusted, also one that is not a root.
       ...(ca !== undefined && { allowPartialTrustChain: true }),
       ...(ca !== undefined && { ca }),
       ...(cert !== undefined && { cert }),

@@ -21,7 +21,7 @@ export interface Failure {
 /** One limit over several steps. */
 export interface Deadline {
   readonly signal: AbortSignal;
-  /** Whoever started it ends it, so that no timer is left. */
+  /** The caller that started it ends it, so that no timer is left. */
   end(): void;
 }
 
@@ -73,7 +73,7 @@ function causeOf(error: unknown): FailureCause {
   return isDistrust(error) ? 'untrusted' : 'unreachable';
 }
 
-/** How the codes begin with which Node's name check and OpenSSL (X509_V_ERR_*) say that a certificate is no good. */
+/** How the codes begin with which Node's name check and OpenSSL (X509_V_ERR_*) say that a certificate is bad. */
 const distrust = [
   ...['ERR_TLS_CERT_', 'CERT_', 'CRL_', 'UNABLE_TO_', 'DEPTH_ZERO_', 'SELF_SIGNED_', 'INVALID_CA', 'INVALID_PURPOSE'],
   ...['PATH_LENGTH_', 'HOSTNAME_MISMATCH', 'ERROR_IN_CERT'],

@@ -24,7 +24,7 @@ export async function http2Connection(
   ping: PingTimes = { everyMs: pingEveryMs, withinMs: pongWithinMs },
 ): Promise<Connection> {
   const session = connectHttp2(server, { createConnection: () => socket, settings: { enablePush: false } });
-  // Whoever waits for an answer hears of it through the stream; without a listener it would end the process.
+  // A request that waits for an answer hears of it through its stream; without a listener it would end the process.
   session.on('error', () => undefined);
   let draining = false;
   session.on('goaway', () => (draining = true));

@@ -67,7 +67,7 @@ export function portOf(url: URL): number {
 
 const keepAliveMs = 15_000;
 
-/** Listens to its errors for good; whoever uses it next asks `assertOpen` whether it has failed meanwhile. */
+/** Listens to its errors for good; its next user asks `assertOpen` whether it has failed meanwhile. */
 export function heard<Heard extends Socket>(socket: Heard): Heard {
   return socket.on('error', () => undefined);
 }
@@ -142,7 +142,7 @@ async function throughHttp(proxy: URL, host: string, port: number, signal: Abort
     agent: false,
     signal,
   });
-  // An abort reaches it also when the tunnel stands and nobody waits for it any more.
+  // An abort reaches it also when the tunnel stands and no caller waits for it any more.
   request.on('error', () => undefined);
   request.end();
   const { response, socket } = await new Promise<{ response: http.IncomingMessage; socket: Socket }>(

@@ -197,7 +197,7 @@ class RestTransport implements Transport {
     try {
       return await untilAborted(held.connection, signal);
     } catch (error) {
-      // Whoever comes next dials anew; others who wait for this one fail with it.
+      // The next request dials anew; others that wait for this connection fail with it.
       held.dialing.abort(error);
       if (this.#held === held) this.#held = undefined;
       throw error;
@@ -226,7 +226,7 @@ class RestTransport implements Transport {
       held.ready = made;
       return made;
     });
-    // Whoever waits hears of a failure; when all have gone, nobody needs to.
+    // A request that waits hears of a failure; when all have gone, none needs to.
     connection.catch(() => undefined);
     const held: Held = { credentials, dialing, connection, ready: undefined };
     this.#held = held;

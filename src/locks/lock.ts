@@ -18,12 +18,12 @@ export type Sighting =
       /** The object's age by the server's own clock in milliseconds, where it can be told. */
       readonly ageMs?: number;
       /**
-       * What a coordinator who assigns the lock wants of us: to take it (the record then names nobody yet), or to let
-       * go of what we hold (KEP-4355).
+       * What a coordinator that assigns the lock wants of us: to take it (the record then names no holder yet), or to
+       * let go of what we hold (KEP-4355).
        */
       readonly coordinator?: 'invites' | 'deposes';
     }
-  /** There is something, but its fields are no record: held by somebody, and changed when its text changes. */
+  /** There is something, but its fields are not a record: the lock is held, and changed when its text changes. */
   | { readonly kind: 'unreadable'; readonly text: string; readonly version: Version }
   | { readonly kind: 'absent' };
 
@@ -123,7 +123,7 @@ export interface Lock {
    * connection of its own. Some locks have no readers.
    */
   announce?: (announcement: Announcement, attempt: Attempt) => Promise<Trouble | undefined>;
-  /** 'unordered' when the two cannot be compared (another object, versions that are no numbers). */
+  /** 'unordered' when the two cannot be compared (another object, versions that are not numbers). */
   compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered';
   /** Lets go of connections and descriptors. No answer comes after it. */
   close(): void;

@@ -219,7 +219,7 @@ class PairLock implements Lock {
 function together(one: Present, two: Sighting, run: string | undefined): Sighting {
   const version: PairVersion = { ...one.version, beside: versionOf(two) };
   if (two.kind === 'absent') {
-    // Half a lock: of ours we make the other half; anybody else's is a candidate's that knows the primary alone.
+    // Half a lock: of ours we make the other half; any other is of a candidate that knows the primary alone.
     return isHeldBy(one, run) ? two : { ...one, version };
   }
   if (one.kind === 'unreadable' || two.kind === 'unreadable') {

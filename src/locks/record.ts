@@ -7,7 +7,7 @@
 
 /** The five fields that all electors share (coordination.k8s.io/v1 LeaseSpec; client-go LeaderElectionRecord). */
 export interface ElectionRecord {
-  /** '' when nobody holds the lock. */
+  /** '' when the lock has no holder. */
   readonly holderIdentity: string;
   /** Seconds that others wait after they last saw the record change; 0 when the record states none. */
   readonly leaseDurationSeconds: number;
@@ -38,7 +38,7 @@ export function formatSignature({ identity, run, number }: Signature): string {
   return `${identity} ${run}.${number}`;
 }
 
-/** Reads the annotation; undefined when it is missing or nobody of ours wrote it. Identities may hold spaces. */
+/** Reads the annotation; undefined when it is missing or not a leader-run's. Identities may hold spaces. */
 export function parseSignature(text: unknown): Signature | undefined {
   if (typeof text !== 'string') return undefined;
   const match = /^(.*) ([0-9a-f-]{36})\.(\d{1,15})$/s.exec(text);
@@ -92,7 +92,7 @@ export function microTime(wallMs: number): string {
   return new Date(wallMs).toISOString().replace('Z', '000Z');
 }
 
-/** A first record, or one that follows another holder's (or nobody's). */
+/** A first record, or one that follows another holder's (or an empty one). */
 export function taken(
   before: ElectionRecord | undefined,
   identity: string,
@@ -100,8 +100,8 @@ export function taken(
   wallMs: number,
 ): ElectionRecord {
   const time = microTime(wallMs);
-  // The field is an int32; the server refuses to count on beyond it. In an annotation it may be anything, and whoever
-  // reads integers (client-go) could not read a fraction that was counted on.
+  // The field is an int32; the server refuses to count on beyond it. In an annotation it may be anything, and a
+  // client that reads integers (client-go) could not read a fraction that was counted on.
   const counted = Math.max(-1, Math.trunc(before?.leaseTransitions ?? -1));
   const transitions = Math.min(counted + 1, 2 ** 31 - 1);
   return {
@@ -122,7 +122,7 @@ export function renewed(record: ElectionRecord, wallMs: number, grainMs = 1): El
   return { ...record, renewTime: time === record.renewTime ? microTime(wallMs + grainMs) : time };
 }
 
-/** The holder leaves its name for the seconds that are left, so that the lock stays shut without anybody renewing. */
+/** The holder leaves its name for the seconds that are left, so that the lock stays shut without a renewal. */
 export function shortened(record: ElectionRecord, durationSeconds: number, wallMs: number): ElectionRecord {
   return { ...record, leaseDurationSeconds: Math.max(1, durationSeconds), renewTime: microTime(wallMs) };
 }

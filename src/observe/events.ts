@@ -1,5 +1,5 @@
 // Everything that can happen, as one closed union: the only thing that modules hand to the logger and the metrics.
-// An event carries facts, not sentences; the logger words them. Knows nobody.
+// An event carries facts, not sentences; the logger words them. Knows neither who reports an event nor who reads it.
 // Invariant: no event carries a credential, a kubeconfig's content or the command's environment.
 
 import type { Trouble } from '../locks/lock.ts';

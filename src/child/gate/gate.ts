@@ -30,7 +30,7 @@ exec "$@"
 
 /** Shells set these themselves, from whatever they inherited. */
 const touchedByShells = ['PWD', 'OLDPWD', 'SHLVL', 'IFS'];
-/** Shells give these a meaning or refuse them, so they bypass the shell like names that are no identifiers. */
+/** Shells give these a meaning or refuse them, so they bypass the shell like names that are not identifiers. */
 const ownedByShells = new Set([
   'OPTIND',
   'PPID',

@@ -81,7 +81,7 @@ function bootMs(): number {
   }
 }
 
-/** The group and its kin, whom it has to know before the first signal; again until nobody is left, or for 2 s. */
+/** Kills the group and its kin, found before the first signal; again until no process is left, or for 2 s. */
 function finish(why: string): never {
   if (pgid === undefined) process.exit(0);
   let left = look();
@@ -93,12 +93,12 @@ function finish(why: string): never {
   }
   const end =
     left.length === 0 ? 'the command was killed' : `these processes of the command cannot be killed: ${left.join(' ')}`;
-  // Last: whoever has stopped reading must not keep the rest of the command alive.
+  // Last: a reader of stderr that has stopped reading must not keep the rest of the command alive.
   process.stderr.write(`leader-run guardian: ${why}; ${end}\n`);
   process.exit(9);
 }
 
-/** Whom nobody can look for is not gone. */
+/** A command that cannot be looked for is not gone. */
 function look(): number[] {
   try {
     return (tree?.look() ?? []).map(({ pid }) => pid);

@@ -2,7 +2,7 @@
 // to be had (a shell with a fractional `read -t`, else Node), and that one which does not answer is replaced. Knows no
 // lock; deadlines come from the leash.
 // Invariants: never two at a time (the older one would see its input end and kill); a deadline counts as armed only
-// once it is acknowledged; whoever cannot have a guardian in time is told so, and must kill.
+// once it is acknowledged; a caller that cannot have a guardian in time is told so, and must kill.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
@@ -93,13 +93,13 @@ export class Guardian {
   async disarm(): Promise<void> {
     this.#pgid = undefined;
     this.#deadline = undefined;
-    // One that is gone watches nobody.
+    // A guardian that is gone watches no command.
     this.#disarmed = this.#ask(() => 'X #');
     await this.#disarmed;
   }
 
   async quit(): Promise<void> {
-    // Whoever goes home armed would take our end for a crash.
+    // A guardian that is still armed would take our end for a crash.
     await this.#disarmed;
     this.#quitting = true;
     this.#process?.stdin.end();
@@ -140,7 +140,7 @@ export class Guardian {
     });
     process.on('exit', (status, signal) => {
       if (this.#process === process) this.#process = undefined;
-      // Nobody is left to answer to a command that is gone.
+      // The command is gone, so no guardian has to answer for it.
       if (this.#pgid === undefined) for (const heard of this.#waiting.values()) heard();
       // 9: it has killed the command, and leader-run will find that out by itself.
       if (this.#quitting || status === 9 || this.#pgid === undefined) return;

@@ -3,8 +3,8 @@
 // and the carriers of its cookie. Decides nothing but that. Needs `read -t` with fractions: bash and busybox have it,
 // dash has not (status 3).
 // Invariants: a deadline that has passed is never extended (the clock is read before a line is obeyed); a clock that
-// cannot be read counts as past; it forks nothing, since at the user's limit of processes a fork ends bash; whom it can
-// find it finds before the first signal; "killed" is said when nobody is left.
+// cannot be read counts as past; it forks nothing, since at the user's limit of processes a fork ends bash; it finds
+// the processes that it can find before the first signal; it says "killed" when no process is left.
 
 /**
  * Lines in: `T <pgid>` watches a group, `D <n> <boot centiseconds>` arms, `X <n>` disarms. Lines out: `R` once ready,

@@ -45,7 +45,7 @@ function unverified({ key }: Entry, { host }: URL): string {
 /** What stands in the file itself; files that it names have modes of their own. */
 const secretFields = ['token', 'password', 'client-key-data', 'auth-provider'];
 
-/** Readable by a group is what a Secret's volume looks like, so only what everybody can read is told. */
+/** Readable by a group is what a Secret's volume looks like, so only what every user can read is told. */
 async function openSecrets(user: Entry | undefined): Promise<string[]> {
   if (user === undefined || !secretFields.some((field) => Boolean(user.fields[field]))) return [];
   // It has been read: should it be gone by now, there is nothing to warn of.

@@ -29,11 +29,11 @@ interface Failed {
 
 /** A background run has time: what it renews is still good for this long. */
 const refreshAheadMs = 120_000;
-/** Enough for a login by device code where nobody sits at a terminal; a person at a terminal is waited for. */
+/** Enough for a login by device code where no person sits at a terminal; a person at a terminal is waited for. */
 const usualLimitMs = 60_000;
 const firstPauseMs = 2_000;
 const longestPauseMs = 60_000;
-/** Credentials that are refused as soon as they came are no reason for one login after another. */
+/** Credentials that are refused as soon as they came are not a reason for one login after another. */
 const believedMs = 5_000;
 
 export function execPlugin(
@@ -71,7 +71,7 @@ export function execPlugin(
       return Promise.reject(failed.error);
     }
     running = run();
-    // Its failure is kept for whoever asks next, also when nobody waits for it any longer.
+    // Its failure is kept for the next caller, also when no caller waits for it any longer.
     running.catch(() => undefined);
     return running;
   }
@@ -135,6 +135,6 @@ function tryJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // The caller says that this is no ExecCredential; the text itself may hold a secret.
+    return undefined; // The caller says that this is not an ExecCredential; the text itself may hold a secret.
   }
 }

@@ -225,7 +225,7 @@ function show(text: string): void {
     ownStderr ??= unblocked();
     writeSync(ownStderr, text);
   } catch {
-    // Nobody reads it.
+    // No process reads it.
   }
 }
 

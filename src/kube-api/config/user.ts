@@ -1,6 +1,6 @@
 // What a kubeconfig's user means: where its credentials come from, and as whom it acts. Decides which source wins, and
 // what of it the Kubernetes client may see. Knows neither how files are merged (kubeconfig.ts) nor any connection.
-// Invariant: a user that cannot be understood is refused; no request goes out as somebody else for it.
+// Invariant: a user that cannot be understood is refused; no request goes out as another user for it.
 
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
@@ -174,7 +174,7 @@ function authProvider(user: Entry): { readonly name: string; readonly fields: Fi
 }
 
 /**
- * As whom the user acts. The client sends `as` alone; without the groups a request would be judged as somebody else's.
+ * As whom the user acts. The client sends `as` alone; without the groups a request would be judged as another user's.
  */
 function impersonation(user: Entry): Record<string, string | string[]> {
   const extra = user.fields['as-user-extra'] ?? {};

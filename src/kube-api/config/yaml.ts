@@ -54,7 +54,7 @@ function decoded(bytes: Buffer): string {
   return (mark === 'feff' ? even.swap16() : even).toString('utf16le');
 }
 
-/** Up to the second `---`, or to `...`: whatever comes after is nobody's, and may be no YAML at all. */
+/** Up to the second `---`, or to `...`: what comes after does not count, and may not be YAML at all. */
 function firstDocument(text: string): string {
   const lines = text.split('\n');
   let begun = false;

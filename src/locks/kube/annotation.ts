@@ -54,7 +54,7 @@ function encode(object: Json, record: ElectionRecord): Json {
   return { ...object, metadata: { ...metadata, annotations: { ...annotations, [leaderAnnotation]: text } } };
 }
 
-/** An object without the annotation, as somebody made it for other ends, is a free lock. */
+/** An object without the annotation, as a user made it for other ends, is a free lock. */
 function decode(object: Json): Decoded {
   const text = textIn(object);
   const value = recordIn(object);
@@ -79,10 +79,10 @@ const nobody: ElectionRecord = {
   leaseTransitions: 0,
 };
 
-/** Undefined: there is none. A text that is no JSON comes back as itself. */
+/** Undefined: there is none. A text that is not JSON comes back as itself. */
 function recordIn(object: Json): unknown {
   const text = textIn(object);
-  // The Python client empties the annotation where it means that nobody holds the lock.
+  // The Python client empties the annotation where it means that the lock has no holder.
   if (text === undefined || text === '') return undefined;
   return parseJson(text) ?? text;
 }

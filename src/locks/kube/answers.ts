@@ -1,4 +1,4 @@
-// What an API server's answer means for a lock: applied, conflict, surely refused, or nobody knows; and a sentence that
+// What an API server's answer means for a lock: applied, conflict, surely refused, or unknown; and a sentence that
 // says what to do. Decides by the Status object that the server sends with an error (its reason, details and causes),
 // not by the number alone, since proxies answer with numbers too. Knows no transport.
 // Invariant: 'refused' is said only where the server itself says that it did not apply a write.

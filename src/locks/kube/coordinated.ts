@@ -3,7 +3,7 @@
 // before the server can name us. Does not know how our candidacy is kept alive (lease-candidate.ts), nor how the server
 // chooses.
 // Invariant: nothing is written into a Lease but by an invited or reigning candidate (that is the elector's, told by
-// `coordinated`); the record of an invitation names nobody.
+// `coordinated`); the record of an invitation names no holder.
 
 import type {
   Attempt,

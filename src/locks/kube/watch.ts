@@ -32,7 +32,7 @@ const longestPauseMs = 30_000;
 const healthyMs = 5_000;
 /** A server that has just started forbids for a moment what it will allow; so many refusals in a row are meant. */
 const meantRefusals = 4;
-/** Somebody may grant the right while we wait. */
+/** An administrator may grant the right while we wait. */
 const forbiddenPauseMs = 5 * 60_000;
 
 export function watchObject(options: WatchOptions): () => void {
@@ -86,7 +86,7 @@ async function keepWatching(
     clearTimeout(timer);
     if (stopped()) return;
     if (life.healthy) failures = 0;
-    // The server ends each watch after its time; the next one follows at once and nobody needs to know.
+    // The server ends each watch after its time; the next one follows at once and no user needs to know.
     if (life.healthy && ending.kind === 'ended' && life.complaint === undefined) continue;
     failures += 1;
     up = false;
