@@ -18,7 +18,9 @@ export type {
   Trouble,
   Version,
   WatchNews,
+  RehearsalAnswer,
   WriteAnswer,
+  WriteFailure,
   WriteRequest,
 } from './locks/lock.ts';
 export type { ElectionRecord, Signature } from './locks/record.ts';
