@@ -139,8 +139,9 @@ export class Child {
     try {
       this.#lastNow = this.#options.clock.now();
     } catch {
-      const { life } = step(this.#life, { kind: 'clockless' }, this.#lastNow);
-      return step(life, fact, this.#lastNow);
+      const due = step(this.#life, { kind: 'clockless' }, this.#lastNow);
+      const then = step(due.life, fact, this.#lastNow);
+      return { ...then, orders: [...due.orders, ...then.orders] };
     }
     return step(this.#life, fact, this.#lastNow);
   }
@@ -160,19 +161,19 @@ export class Child {
         return hands.signalGroup(order.signal);
       case 'kill': {
         // Descendants are found through their parents, so before these are gone.
-        const found = hands.look() ?? [];
-        hands.signalGroup('SIGKILL');
-        return hands.signalEach(
-          found.map(({ pid }) => pid),
-          'SIGKILL',
-        );
+        const found = hands.look();
+        // The number of a group that is empty may be a stranger's by now.
+        if (found?.some(({ group }) => group === this.pid) ?? true) hands.signalGroup('SIGKILL');
+        return hands.signalEach(found?.map(({ pid }) => pid) ?? [], 'SIGKILL');
       }
       case 'look':
         return this.#feed({ kind: 'seen', members: hands.look() });
       case 'arm':
-        return void this.#guardian.arm(order.guardBy);
+        return void this.#guardian.arm(order.guardBy).then((isArmed) => {
+          if (!isArmed) this.fail('no guardian answers');
+        });
       case 'disarm':
-        // Nothing waits for the answer, but process 1: whatever the guardian is told next, it reads this first.
+        // Only process 1 waits for the answer. Others need not, since the guardian reads its lines in order.
         return void this.#guardian.disarm().then(() => {
           this.#feed({ kind: 'disarmed' });
         });

@@ -13,7 +13,7 @@ export function handsOn(pgid: number, tree: CommandTree, guardian: () => number 
   return {
     look: () => {
       // macOS has no /proc; there only the group is known.
-      if (process.platform !== 'linux') return isThere(-pgid) ? [{ pid: pgid, group: pgid }] : [];
+      if (process.platform !== 'linux') return isThere(-pgid) ? [{ pid: -pgid, group: pgid }] : [];
       try {
         return tree.look([guardian() ?? 1]);
       } catch {
@@ -25,7 +25,7 @@ export function handsOn(pgid: number, tree: CommandTree, guardian: () => number 
       sendSignal(-pgid, signal);
     },
     signalEach,
-    others: process.pid === 1 ? { kill: killEverybodyElse, look: findEverybodyElse } : undefined,
+    others: process.pid === 1 ? { kill: killEverybodyElse, look: unlessBlind } : undefined,
   };
 }
 
@@ -36,4 +36,13 @@ export function signalEach(pids: readonly number[], signal: NodeJS.Signals): voi
 /** As process 1 of a pid namespace: every process but ourselves, whatever marks it has shed. */
 function killEverybodyElse(): void {
   sendSignal(-1, 'SIGKILL');
+}
+
+/** For want of a descriptor nothing is known to be gone. */
+function unlessBlind(): readonly number[] {
+  try {
+    return findEverybodyElse();
+  } catch {
+    return [-1];
+  }
 }

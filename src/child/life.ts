@@ -96,16 +96,16 @@ export type Order =
 interface Alive {
   readonly birth: Birth;
   readonly leash: HeldLeash;
-  /** As of the orders to stop. */
+  /** Of the first order that had one. */
   readonly patienceMs: number | undefined;
-  /** The order that gave it no time. */
+  /** The reason of the first order with a grace of 0. */
   readonly atOnce: Why | undefined;
   readonly failure: string | undefined;
 }
 
 interface Killed {
   readonly at: Now;
-  /** So many lease durations ago, as was told last. */
+  /** How many lease durations had passed since then when the last `unkillable` line was logged. */
   readonly toldLeases: number;
 }
 
@@ -179,6 +179,8 @@ function apply(turn: Turn, fact: Fact): void {
       if (life.state === 'emptying') turn.orders.push({ kind: 'look-for-others' });
       return;
     case 'leash': {
+      // The guardian has been let go.
+      if (life.state === 'emptying') return;
       const leash = extend(life.leash, fact.leash, now);
       if (leash === life.leash) return;
       turn.life = { ...life, leash };
@@ -235,7 +237,7 @@ function exited(turn: Turn, life: Living, { status, signal }: Extract<Fact, { ki
   turn.life = {
     state: 'clearing',
     ...{ birth, patienceMs, atOnce, failure, exit },
-    // What was told with the command keeps its grace; what it left behind unasked has one of its own.
+    // If the command was told to stop, its other processes keep that grace. If it ended by itself, they get their own.
     leash: life.state === 'running' ? shorten(leash, leftoverGraceMs, now) : leash,
     told: life.state === 'running' ? 'nobody' : life.state === 'told' ? 'group' : 'all',
     killed: life.state === 'killed' ? life.killed : undefined,
@@ -246,22 +248,27 @@ function exited(turn: Turn, life: Living, { status, signal }: Extract<Fact, { ki
 function seen(turn: Turn, life: Clearing, members: readonly Member[] | undefined): void {
   if (members?.length === 0) return cleared(turn, life);
   const alive = members?.map(({ pid }) => pid) ?? [life.birth.pid];
-  const next = { ...life, told: 'all', lookMs: Math.min(life.lookMs * 2, slowestLookMs) } as const;
+  const next = { ...life, told: toldBy(turn, life, members), lookMs: Math.min(life.lookMs * 2, slowestLookMs) };
   turn.life = next;
-  const untold = life.told === 'group' ? members?.filter(({ group }) => group !== life.birth.pid) : members;
-  if (life.told !== 'all' && untold?.length !== 0) {
-    // Where no look is possible, the group is told at least.
-    const pids = untold?.map(({ pid }) => pid) ?? [-life.birth.pid];
+  if (life.killed) survived(turn, { ...next, killed: life.killed }, alive);
+}
+
+/** Tells those who are left and have not been told; where nobody can look, the group, if that was not. */
+function toldBy(turn: Turn, { told, birth }: Clearing, members: readonly Member[] | undefined): Clearing['told'] {
+  if (told === 'all' || (told === 'group' && members === undefined)) return told;
+  const untold = told === 'group' ? members?.filter(({ group }) => group !== birth.pid) : members;
+  const pids = untold?.map(({ pid }) => pid) ?? [-birth.pid];
+  if (pids.length > 0) {
     turn.orders.push({ kind: 'tell-each', pids });
     turn.orders.push({ kind: 'report', event: { kind: 'signalled', signal: 'SIGTERM', why: 'left-over' } });
   }
-  if (life.killed) survived(turn, { ...next, killed: life.killed }, alive);
+  return members === undefined ? 'group' : 'all';
 }
 
 /** Nothing is left of the tree. */
 function cleared(turn: Turn, life: Clearing): void {
   turn.orders.push({ kind: 'disarm' });
-  // What shed all marks is in our namespace still. The guardian goes too, so it is told first.
+  // A process without any mark is still in our namespace. The kill of all others ends the guardian, too.
   if (life.birth.isInit)
     turn.life = {
       ...life,

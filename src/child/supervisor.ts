@@ -38,6 +38,8 @@ interface Spawned extends PromiseLike<{ readonly cause?: unknown }> {
 }
 
 interface Gated extends CommandProcess {
+  /** As of before its spawn, which may be days ago. */
+  readonly forks: number;
   readonly plan: GatePlan;
   readonly latch: Writable;
   gone: boolean;
@@ -114,8 +116,7 @@ export class Supervisor {
     const lines = [...gate.plan.lines, ...environmentLines(environment), 'go', ''].join('\n');
     this.#guardian.watch(gate.pid);
     const armed = this.#guardian.arm(leash().guardBy);
-    // Meanwhile; an earlier count only makes sweeps look at more.
-    const tree = new CommandTree({ pgid: gate.pid, cookie: `${this.#cookie}=`, forks: countForks() });
+    const tree = new CommandTree({ pgid: gate.pid, cookie: `${this.#cookie}=`, forks: gate.forks });
     const isArmed = await armed;
     if (gate.gone || !isArmed) {
       await this.#giveUp(gate);
@@ -157,6 +158,7 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
   const { execa } = await import('execa');
   const plan = planGate(command, args, { ...inherited, [cookie]: '1' });
   requireDescriptors(command);
+  const forks = countForks();
   const spawned: Spawned = execa(plan.file, plan.args, {
     detached: true,
     cleanup: false,
@@ -178,6 +180,7 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
   latch.on('error', () => undefined);
   const gated: Gated = {
     pid,
+    forks,
     plan,
     latch,
     gone: false,

@@ -5,6 +5,7 @@
 // kill(-pgid, 0) succeeds for ever; never pid 1, ourselves or the guardian.
 
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { codeOf } from '../common/errors.ts';
 
 /** How a command's processes can be recognised. */
 export interface Marks {
@@ -12,7 +13,7 @@ export interface Marks {
   readonly pgid: number;
   /** `NAME=` of an environment variable that no other command has. */
   readonly cookie: string;
-  /** How often the machine had forked when the command began to run (`countForks`). */
+  /** How often the machine had forked before the process was that is or becomes the command (`countForks`). */
   readonly forks: number;
 }
 
@@ -48,9 +49,9 @@ export function procFault(): string | undefined {
 }
 
 /**
- * The processes of one command. A look finds its group, its session and the carriers of its cookie, whom an earlier
- * look has found, and the descendants of all these. So one look before a signal keeps sight of those whose parent the
- * signal ends, though they have shed every mark, as what `su -` starts has.
+ * The processes of one command. A look finds its group, its session, the carriers of its cookie, the processes that an
+ * earlier look found, and the descendants of all these. So a look before a signal still knows a process after its
+ * parent has died of the signal, even if the process has left every other mark, as what `su -` starts has.
  */
 export class CommandTree {
   readonly #marks: Marks;
@@ -70,6 +71,13 @@ export class CommandTree {
 
   /** Its live processes, without zombies and `spare`. Throws where it cannot look, for want of a descriptor. */
   look(spare: readonly number[] = []): Process[] {
+    const forks = countForks();
+    const found = this.#lookWithSpare(spare);
+    // A child may be born behind the listing, and its parent gone before it is read: such a look proves nothing.
+    return found.length > 0 || countForks() === forks ? found : this.#lookWithSpare(spare);
+  }
+
+  #lookWithSpare(spare: readonly number[]): Process[] {
     try {
       return this.#look(spare);
     } catch (error) {
@@ -110,7 +118,8 @@ export class CommandTree {
     this.#known = members;
     const found = suspects.filter(({ pid }) => members.has(pid));
     const used = found.flatMap(({ group, session }) => [group, session]);
-    this.#led = new Set([this.#marks.pgid, ...used.filter((number) => this.#isLed(number, members))]);
+    // A number that nobody uses any more may soon be a stranger's.
+    this.#led = new Set(used.filter((number) => this.#isLed(number, members)));
     return found;
   }
 
@@ -119,15 +128,16 @@ export class CommandTree {
   }
 
   /**
-   * Pids that may be the tree's: one listing, since most pids born since are gone again and asking each costs 15 us.
-   * So few forks cannot bring the pids all the way round, unless seven of eight are in use.
+   * Pids that may be the tree's. Reading one process costs 15 us, so pids below the command's are left out for as long
+   * as the machine's next pid cannot have passed pid_max and begun anew: pids in use are passed over, so an eighth of
+   * the way is counted as the whole.
    */
   #suspects(): number[] {
     const { pgid, forks } = this.#marks;
     const pids = allPids();
     const now = countForks();
-    const mayHaveWrapped =
-      forks === 0 || now === 0 || (now - forks) * 8 >= Number(readText('/proc/sys/kernel/pid_max') ?? 0);
+    const ahead = Number(readText('/proc/sys/kernel/pid_max') ?? 0) - pgid;
+    const mayHaveWrapped = forks === 0 || now === 0 || (now - forks) * 8 >= ahead;
     return mayHaveWrapped ? pids : pids.filter((pid) => pid >= pgid);
   }
 }
@@ -195,7 +205,7 @@ function readText(path: string): string | undefined {
     file = openSync(path, 'r');
   } catch (error) {
     // It ended meanwhile, or is another user's. But a process that we could not look at is not gone.
-    if (error instanceof Error && 'code' in error && shortages.has(String(error.code))) throw error;
+    if (shortages.has(codeOf(error) ?? '')) throw error;
     return undefined;
   }
   try {
@@ -205,8 +215,9 @@ function readText(path: string): string | undefined {
       if (length === 0) return text;
       text += page.toString('latin1', 0, length);
     }
-  } catch {
+  } catch (error) {
     // It ended while it was read.
+    if (shortages.has(codeOf(error) ?? '')) throw error;
     return undefined;
   } finally {
     closeSync(file);

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { systemClock } from '../../clock.ts';
 import { sendSignal } from '../../common/kill.ts';
 import { signalEach } from '../hands.ts';
-import { CommandTree, countForks } from '../sweep.ts';
+import { CommandTree } from '../sweep.ts';
 
 const sliceMs = 250;
 const orphanGraceMs = 250;
@@ -45,7 +45,7 @@ lines.on('line', (line) => {
   const [word, first = '', second] = line.split(' ');
   if (word === 'T') {
     pgid = Number(first);
-    tree = new CommandTree({ pgid, cookie: `${cookie}=`, forks: countForks() });
+    tree = new CommandTree({ pgid, cookie: `${cookie}=`, forks: 0 });
   }
   if (word === 'D') deadline = Number(second) * 10;
   if (word === 'X') pgid = deadline = undefined;

@@ -75,10 +75,14 @@ look() {
       members="$members$1 " heads="$heads$1 " known="$known$1:$5 " grown=1
     done
   done
+  # A look that does not show this very process shows nothing.
+  stat "$$" || members=" $pgid "
 }
 # Waits without a fork, which the user's limit might forbid: nothing ever comes from a terminal that nobody has opened.
 pause() {
   now; until=$((now + $1))
+  # A clock that cannot be read tells no end of a wait.
+  [ $now -lt 999999999999 ] || return
   while [ $now -lt $until ]; do
     IFS= read -r -t 0.05 line 2>/dev/null <> /dev/ptmx
     now
@@ -92,6 +96,7 @@ finish() {
   rounds=0
   while :; do
     for pid in $members; do kill -KILL "$pid" 2>/dev/null; done
+    case $members in *" $pgid "*) kill -KILL -- -"$pgid" 2>/dev/null ;; esac
     look environments
     [ "$members" != ' ' ] || break
     rounds=$((rounds + 1))
