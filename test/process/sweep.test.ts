@@ -23,6 +23,10 @@ function look(tree: CommandTree, spare: readonly number[] = []): number[] {
   return tree.look(spare).map(({ pid }) => pid);
 }
 
+function unusedFrom(pid: number): number {
+  return textOf(`/proc/${pid}/stat`) === '' ? pid : unusedFrom(pid + 1);
+}
+
 /** Boot time in the unit of /proc/N/stat. */
 function uptimeTicks(): number {
   return Math.floor(Number(textOf('/proc/uptime').split(' ')[0]) * 100);
@@ -54,17 +58,17 @@ describe.concurrent('the sweep', () => {
     const cookie = newCookie();
     const carrier = arena.spawn(['sleep', '1000'], { env: { [cookie]: '1' } });
     const pidMax = Number(textOf('/proc/sys/kernel/pid_max'));
-    // A smaller pid than the command's: no suspect, unless the numbers may have begun anew.
-    // The number after it may be another test's process.
+    // A smaller pid than the command's: no suspect, unless the numbers may have begun anew. The number must be no
+    // process's, since nobody older than that would be asked.
     const seen = (pgid: number, forks: number): number[] =>
       look(new CommandTree({ pgid, cookie: `${cookie}=`, forks })).filter((pid) => pid === carrier.pid);
-    const near = pidMax - 80;
+    const far = unusedFrom(carrier.pid + 500);
     // As if nothing could have been forked since, however near the carrier's own pid is to the last one.
-    expect(seen(carrier.pid + 1, countForks() + pidMax)).toEqual([]);
-    expect(seen(carrier.pid + 1, countForks() - pidMax / 8)).toEqual([carrier.pid]);
+    expect(seen(far, countForks() + pidMax)).toEqual([]);
+    expect(seen(far, countForks() - pidMax / 8)).toEqual([carrier.pid]);
+    expect(seen(far, 0)).toEqual([carrier.pid]);
     // Ten forks are much where the command's own pid is one of the last.
-    expect(seen(near, countForks() - 10)).toEqual([carrier.pid]);
-    expect(seen(near, 0)).toEqual([carrier.pid]);
+    expect(seen(unusedFrom(pidMax - 80), countForks() - 10)).toEqual([carrier.pid]);
   });
 
   test('asks nobody who is older than the command, whatever it carries', async ({ arena, expect, skip }) => {
