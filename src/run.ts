@@ -38,7 +38,8 @@ export type Ending =
   | Extract<Outcome, { kind: 'not-acquired' }>
   | { readonly kind: 'failed'; readonly message: string };
 
-type Why = 'ended' | 'asked' | 'deposed' | LossReason;
+/** `outlasted`: its leash had run out when the command ended, whatever the elector thinks of the term. */
+type Why = 'ended' | 'asked' | 'deposed' | 'outlasted' | LossReason;
 
 /** What became of the command: its end, or that it never ran, and if that was our failure, why. */
 type Finish =
@@ -59,7 +60,7 @@ export async function run(story: Story): Promise<Ending> {
     const hasToGo = why !== 'ended' && why !== 'asked';
     const rejoins = (): boolean => hasToGo && onLost === 'rejoin' && !desk.stop.aborted;
     // A lock that was lost is not ours to give; one that another is to have is given first.
-    if (why !== 'deposed' && rejoins()) continue;
+    if (why !== 'deposed' && why !== 'outlasted' && rejoins()) continue;
     await giveBack(story, term, hasToGo || !end.ran || end.failure !== undefined ? 0 : holdForMs);
     if (rejoins()) continue;
     if (hasToGo && !desk.stop.aborted) return { kind: 'lost' };
@@ -110,7 +111,7 @@ async function untilEnded(
     kill: () => void child.stop({ signal: undefined, graceMs: 0, why: 'asked' }),
   });
   const why = await Promise.race([
-    child.ended.then(() => (child.outlasted ? term.lost : ('ended' as const))),
+    child.ended.then(() => (child.outlasted ? ('outlasted' as const) : ('ended' as const))),
     term.lost,
     deposed,
     asked,
@@ -132,6 +133,7 @@ function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseD
     }
     case 'deposed':
       return { signal: stopSignal, graceMs: stopGraceMs, why: 'deposed' };
+    case 'outlasted':
     case 'deadline':
       return { signal: stopSignal, graceMs: lostGraceMs, why: 'lost', patienceMs: 5 * leaseDurationMs };
     case 'taken':

@@ -78,7 +78,7 @@ export const mutants = [
   { name: '[20] a leash that is due can be extended', file: 'src/child/leash.ts', find: "if (pull(leash, now) !== 'none') return leash;", replace: '', suites: [unit('test/child')] },
   { name: 'a later order may lengthen the grace', file: 'src/child/leash.ts', find: 'leash.graceBy ? earliest(leash.graceBy, by) : by', replace: 'by', suites: [unit('test/child')] },
   { name: 'renewals do not reach the command', file: 'src/run.ts', find: '    child.extend(leash);\n', replace: '', suites: simulator },
-  { name: 'a command that outlasted its term ended by itself', file: 'src/run.ts', find: "child.outlasted ? term.lost : ('ended' as const)", replace: "'ended' as const", suites: simulator },
+  { name: 'a command that outlasted its term ended by itself', file: 'src/run.ts', find: "child.outlasted ? ('outlasted' as const) : ('ended' as const)", replace: "'ended' as const", suites: simulator },
   { name: 'a command starts whatever became of its term meanwhile', file: 'src/run.ts', find: 'const isOver = (): boolean => isLost || desk.stop.aborted;', replace: 'const isOver = (): boolean => isLost && desk.stop.aborted;', suites: simulator },
   { name: 'a lost term goes on to another campaign before its command has ended', file: 'src/run.ts', find: 'const end = await child.stop(orderFor(why, story));', replace: "const stopping = child.stop(orderFor(why, story));\n  const end = why === 'deadline' ? { status: 0, signal: undefined, alive: [], failure: undefined } : await stopping;", suites: simulator },
   // The end of a command.
