@@ -32,6 +32,8 @@ interface Part {
   readonly group: number;
   /** Dead, alive, told to end, hit by SIGKILL, or beyond its reach (uninterruptible). */
   readonly state: 'gone' | 'alive' | 'told' | 'struck' | 'stuck';
+  /** False: it has shed all marks, and only process 1 finds it, as one of its namespace. */
+  readonly isMarked: boolean;
 }
 
 export interface Place {
@@ -46,7 +48,8 @@ export interface Place {
   readonly isClockLost: boolean;
   /** As the life was last armed with: the instants of a leash that was not due when it came. */
   readonly killBy: number;
-  readonly guardBy: number;
+  /** The shortest grace that was given. */
+  readonly graceBy: number;
   /** When the command was told to stop by an order with that grace. */
   readonly askedAt: number | undefined;
   /** A tick is wanted by then. */
@@ -56,7 +59,7 @@ export interface Place {
 
 export interface Limits {
   /** Others besides the main process: in its group, or in one of their own. */
-  readonly others: readonly ('in group' | 'apart')[];
+  readonly others: readonly ('in group' | 'apart' | 'unmarked')[];
   readonly ticks: number;
   readonly renewals: number;
   /** So many orders to stop, of any kinds and in any order. */
@@ -88,19 +91,20 @@ export class Model {
     const birth = { pid: mainPid, at: nowAt(0), stopSignal: 'SIGTERM', leaseDurationMs: 1_000, isInit } as const;
     const others = this.#limits.others.map((where, i): Part => {
       const pid = mainPid + 1 + i;
-      return { pid, group: where === 'in group' ? mainPid : pid, state: 'alive' };
+      const group = where === 'in group' ? mainPid : pid;
+      return { pid, group, state: 'alive', isMarked: where !== 'unmarked' };
     });
     const place: Place = {
       time: 0,
       life: begin(birth, hold(leash)),
-      parts: [{ pid: mainPid, group: mainPid, state: 'alive' }, ...others],
+      parts: [{ pid: mainPid, group: mainPid, state: 'alive', isMarked: true }, ...others],
       heard: false,
       given: [],
       renewals: 0,
       isGuardianLost: false,
       isClockLost: false,
       killBy: leash.killBy.mono,
-      guardBy: leash.guardBy.mono,
+      graceBy: Infinity,
       askedAt: undefined,
       wakeAt: 0,
       fault: undefined,
@@ -125,18 +129,20 @@ export class Model {
       if (given.includes(name) || given.length === this.#limits.orders) continue;
       const order = orders[name];
       const told = order.graceMs === graceMs && life.state === 'running' ? time : undefined;
-      const next = { ...place, given: [...given, name].sort(), askedAt: place.askedAt ?? told };
+      const graceBy = Math.min(place.graceBy, time + order.graceMs);
+      const next = { ...place, given: [...given, name].sort(), askedAt: place.askedAt ?? told, graceBy };
       visit(`order: ${name}`, this.#feed(next, { kind: 'order', order }));
     }
     if (renewals < this.#limits.renewals) {
       visit('a renewal', this.#feed({ ...place, renewals: renewals + 1 }, { kind: 'leash', leash: leashAt(time) }));
     }
     if (!place.isGuardianLost) {
-      const next = { ...place, isGuardianLost: true };
+      const next = { ...place, isGuardianLost: true, graceBy: Math.min(place.graceBy, time) };
       visit('no guardian is to be had', this.#feed(next, { kind: 'unguarded', message: 'lost' }));
     }
     if (!place.isClockLost) {
-      visit('the clock cannot be read', this.#feed({ ...place, isClockLost: true }, { kind: 'clockless' }));
+      const next = { ...place, isClockLost: true, graceBy: Math.min(place.graceBy, time) };
+      visit('the clock cannot be read', this.#feed(next, { kind: 'clockless' }));
     }
     if (time < this.#limits.ticks * tickMs) {
       visit('time passes', this.#wake({ ...place, time: time + tickMs }, true));
@@ -157,7 +163,7 @@ export class Model {
       const { life, orders: given, wakeMs } = step(next.life, one, nowAt(next.time));
       next = { ...next, life, wakeAt: next.time + (wakeMs ?? Infinity) };
       for (const order of given) next = this.#perform(next, order, facts, canLook);
-      next = judged(next, given);
+      next = judged(next, given, this.#limits.isInit);
     }
     return next;
   }
@@ -170,21 +176,25 @@ export class Model {
       case 'tell-each':
         return { ...place, parts: parts.map((part) => (isAmong(part, order.pids) ? told(part) : part)) };
       case 'kill':
-        return { ...place, parts: parts.map((part) => (canLook || part.group === mainPid ? struck(part) : part)) };
+        return {
+          ...place,
+          parts: parts.map((part) => ((canLook && part.isMarked) || part.group === mainPid ? struck(part) : part)),
+        };
       case 'look':
         facts.push({ kind: 'seen', members: canLook ? membersOf(place) : undefined });
         return place;
       case 'arm':
-        return { ...place, guardBy: order.guardBy.mono, killBy: order.guardBy.mono - 500 };
+        // As in leashAt.
+        return { ...place, killBy: order.guardBy.mono - 500 };
       case 'disarm': {
         facts.push({ kind: 'disarmed' });
-        const fault = isEmpty(place) ? undefined : 'the guardian is let go while a process is alive';
+        const fault = membersOf(place).length === 0 ? undefined : 'the guardian is let go while a process is alive';
         return { ...place, fault: place.fault ?? fault };
       }
       case 'kill-others':
         return { ...place, parts: parts.map(struck) };
       case 'look-for-others':
-        facts.push({ kind: 'seen-others', pids: membersOf(place).map(({ pid }) => pid) });
+        facts.push({ kind: 'seen-others', pids: parts.filter(isThere).map(({ pid }) => pid) });
         return place;
       case 'pass-on':
       case 'report':
@@ -194,14 +204,18 @@ export class Model {
 }
 
 /** What may never be, by what really lives and not by what the life says of itself. */
-function judged(place: Place, given: readonly Order[]): Place {
-  const { life, time, killBy, askedAt, parts } = place;
+function judged(place: Place, given: readonly Order[], isInit: boolean): Place {
+  const { life, time, killBy, graceBy, askedAt, parts } = place;
   const faults: string[] = [];
   const kills = given.some(({ kind }) => kind === 'kill');
-  if (life.state === 'over' && life.end.alive.length === 0 && !isEmpty(place)) faults.push('over while a process is alive');
-  const isDue = time >= killBy && life.state !== 'over';
-  if (isDue && parts.some(({ state, group }) => group === mainPid && (state === 'alive' || state === 'told')))
-    faults.push('a process of the group goes on past its leash');
+  const alive = parts.filter((part) => isThere(part) && (isInit || part.isMarked));
+  if (life.state === 'over' && life.end.alive.length === 0 && alive.length > 0) faults.push('over while a process is alive');
+  const isGoingOn = ({ state, group }: Part): boolean => group === mainPid && (state === 'alive' || state === 'told');
+  if (life.state !== 'over' && time >= Math.min(killBy, graceBy) && parts.some(isGoingOn))
+    faults.push('a process of the group goes on past its leash or its grace');
+  const isUntold = ({ state, isMarked }: Part): boolean => state === 'alive' && isMarked;
+  if (life.state === 'clearing' && life.told === 'all' && !life.killed && parts.some(isUntold))
+    faults.push('a process is left and has not been told');
   const mayHurry =
     place.isGuardianLost || place.isClockLost || place.given.some((name) => name !== 'asked' && name !== 'deposed');
   const isEarly = askedAt !== undefined && time < askedAt + graceMs && time < killBy;
@@ -225,11 +239,11 @@ function isAmong({ pid, group }: Part, pids: readonly number[]): boolean {
   return pids.includes(pid) || pids.includes(-group);
 }
 
-/** The main process is no member once it has ended, whether that was heard or not. */
+/** The main process is not a member once it has ended, whether that was heard or not. */
 function membersOf({ parts }: Place): Member[] {
-  return parts.filter(({ state }) => state !== 'gone').map(({ pid, group }) => ({ pid, group }));
+  return parts.filter((part) => isThere(part) && part.isMarked).map(({ pid, group }) => ({ pid, group }));
 }
 
-function isEmpty({ parts }: Place): boolean {
-  return parts.every(({ state }) => state === 'gone');
+function isThere({ state }: Part): boolean {
+  return state !== 'gone';
 }
