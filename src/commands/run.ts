@@ -11,6 +11,7 @@ import { procFault } from '../child/sweep.ts';
 import { type Config, readConfig, refusedLock, systemFacts } from '../cli/config.ts';
 import { type Ending, exitStatus, lastSentence, type RunEnding } from '../cli/exit-status.ts';
 import { type Clock, systemClock } from '../clock.ts';
+import { messageOf } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
 import { LeaderElector } from '../elector/leader-elector.ts';
 import { openLock } from '../locks/open.ts';
@@ -64,7 +65,7 @@ async function lead(config: Config, context: Context): Promise<Ending> {
   } catch (error) {
     // Configuration that cannot be used, or a bug; nothing runs in the first case, and the guardian ends the command in
     // the second.
-    ending = { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    ending = { kind: 'failed', message: messageOf(error) };
   }
   log.report({ kind: 'exit', status: exitStatus(ending), reason: lastSentence(ending, context.desk.asked()) });
   await log.flush();

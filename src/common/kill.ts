@@ -2,6 +2,8 @@
 // processes they are.
 // Invariant: what cannot be signalled is told and never passed over: a process of another user is alive.
 
+import { codeOf } from './errors.ts';
+
 export type Sent = 'sent' | 'gone' | 'refused';
 
 /** To a process, or with a negative number to a process group. */
@@ -19,7 +21,7 @@ function send(target: number, signal: NodeJS.Signals | 0): Sent {
     process.kill(target, signal);
     return 'sent';
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code === 'ESRCH') return 'gone';
     if (code === 'EPERM') return 'refused';
     throw error;

@@ -8,6 +8,7 @@
 import { isatty } from 'node:tty';
 import type { Clock, Instant } from '../../clock.ts';
 import { later, possiblyPast, surelyElapsed } from '../../clock.ts';
+import { parseJson } from '../../common/json.ts';
 import { printable } from '../../common/printable.ts';
 import { type Authorize, bearer, type Credentials, CredentialsError, untilAborted } from '../credentials.ts';
 import { type ExecSpec, inForeground, runPlugin, title } from './plugin-run.ts';
@@ -94,7 +95,7 @@ export function execPlugin(
 }
 
 function parse(output: string, spec: ExecSpec): { credentials: Credentials; expiry: string | undefined } {
-  const { kind, apiVersion, status } = (tryJson(output) ?? {}) as {
+  const { kind, apiVersion, status } = (parseJson(output) ?? {}) as {
     kind?: unknown;
     apiVersion?: unknown;
     status?: unknown;
@@ -129,12 +130,4 @@ function keep({ credentials, expiry }: ReturnType<typeof parse>, clock: Clock): 
   // Short-lived credentials are renewed after three quarters of their life, so that each is used for a while.
   const refreshInMs = leftMs - Math.min(refreshAheadMs, leftMs / 4);
   return { credentials, since: now, refreshBy: later(now, refreshInMs), expireBy: later(now, leftMs) };
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // The caller says that this is not an ExecCredential; the text itself may hold a secret.
-  }
 }
