@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { goTool } from '../helpers/go-tool.ts';
 import { etcdctlBinary, type Servers, startServers } from '../helpers/servers.ts';
 import { clientGoElector } from '../helpers/client-go.ts';
-import { type Contender, contenders, type Name, namespace, type Setting } from './contenders.ts';
+import { type Contender, type Contenders, contenders, type Name, namespace, type Setting } from './contenders.ts';
 import { plainEnvironment } from './processes.ts';
 
 export type Column = Name | 'bare node';
@@ -65,7 +65,9 @@ export interface Bench {
   readonly rounds: Rounds;
   readonly servers: Servers;
   readonly setting: Setting;
-  readonly contenders: Readonly<Record<Name, Contender>>;
+  readonly contenders: Contenders;
+  /** The one of that name, which must be there. */
+  readonly contender: (name: Name) => Contender;
   /** The program that every contender runs as its command. */
   readonly command: string;
   readonly folder: string;
@@ -76,7 +78,8 @@ export interface Bench {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-export async function openBench(rounds: Rounds): Promise<Bench> {
+/** `against`: the folder of another checkout, built, which is measured as `before`. */
+export async function openBench(rounds: Rounds, against: string | undefined): Promise<Bench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'leader-run-bench-'));
   process.once('exit', () => {
     rmSync(folder, { recursive: true, force: true });
@@ -95,16 +98,23 @@ export async function openBench(rounds: Rounds): Promise<Bench> {
     environment: plainEnvironment(folder),
     kubeconfig,
     etcd: servers.etcd.url,
-    leaderRun: copyOfPackage(path.join(folder, 'package')),
+    leaderRun: copyOfPackage(root, path.join(folder, 'package')),
+    before: against === undefined ? undefined : copyOfPackage(against, path.join(folder, 'before')),
     clientGo,
     etcdctl,
   };
+  const all = contenders(setting);
   let files = 0;
   return {
     rounds,
     servers,
     setting,
-    contenders: contenders(setting),
+    contenders: all,
+    contender: (name) => {
+      const found = all[name];
+      if (found === undefined) throw new Error(`${name} is not there to be measured`);
+      return found;
+    },
     command,
     folder,
     file: (name) => path.join(folder, `${(files += 1)}-${name}`),
@@ -113,10 +123,10 @@ export async function openBench(rounds: Rounds): Promise<Bench> {
 }
 
 /** So that a build meanwhile does not change what is measured. */
-function copyOfPackage(to: string): string {
+function copyOfPackage(from: string, to: string): string {
   mkdirSync(to);
   for (const part of ['bin', 'dist', 'package.json'])
-    cpSync(path.join(root, part), path.join(to, part), { recursive: true });
+    cpSync(path.join(from, part), path.join(to, part), { recursive: true });
   return to;
 }
 

@@ -2,7 +2,7 @@
 // orders of magnitude apart. Decides only how it looks; plain shapes and text that read on light and dark pages.
 
 import type { Column, Row } from './bench.ts';
-import { columns, type Results } from './report.ts';
+import { columnsOf, type Results } from './report.ts';
 import { summarize } from './statistics.ts';
 
 const charted: readonly { readonly begins: string; readonly title: string }[] = [
@@ -51,7 +51,7 @@ ${groups.join('\n')}
 }
 
 function group(row: Row, title: string, top: number): { svg: string; height: number } {
-  const present = columns.filter((column) => row.samples[column] !== undefined);
+  const present = columnsOf([row]);
   const bars = present.map((column, index) => bar(row, column, top + headHeight + index * (barHeight + gap)));
   return {
     svg: [`<text x="${left}" y="${top + 20}" class="head">${title}</text>`, ...bars].join('\n'),

@@ -6,7 +6,8 @@
 import path from 'node:path';
 import type { Launch } from './processes.ts';
 
-export type Name = 'leader-run' | 'client-go' | 'etcdctl lock' | 'flock';
+/** `before`: leader-run as another checkout has built it (`--against`). */
+export type Name = 'leader-run' | 'before' | 'client-go' | 'etcdctl lock' | 'flock';
 
 export interface Timing {
   readonly lease: number;
@@ -39,6 +40,8 @@ export interface Setting {
   readonly etcd: string;
   /** A copy of the package as it would be installed. */
   readonly leaderRun: string;
+  /** The same of another checkout, to be measured beside it. */
+  readonly before: string | undefined;
   readonly clientGo: string;
   readonly etcdctl: string;
 }
@@ -46,29 +49,13 @@ export interface Setting {
 export const namespace = 'bench';
 export const usualTiming: Timing = { lease: 15, renew: 10, retry: 2 };
 
-export function contenders(setting: Setting): Readonly<Record<Name, Contender>> {
+export type Contenders = Readonly<Partial<Record<Name, Contender>>>;
+
+export function contenders(setting: Setting): Contenders {
   const { folder, environment: env, etcd } = setting;
   return {
-    'leader-run': {
-      name: 'leader-run',
-      passesTerm: true,
-      expires: true,
-      launch: ({ lock, identity, command, timing = usualTiming, kubeconfig = setting.kubeconfig }) => ({
-        file: process.execPath,
-        args: [
-          path.join(setting.leaderRun, 'bin', 'leader-run.js'),
-          `--kubeconfig=${kubeconfig}`,
-          `--lock=${namespace}/${lock}`,
-          `--identity=${identity}`,
-          `--lease-duration=${timing.lease}s`,
-          `--renew-deadline=${timing.renew}s`,
-          `--retry-period=${timing.retry}s`,
-          '--',
-          ...command,
-        ],
-        env,
-      }),
-    },
+    'leader-run': leaderRun(setting, 'leader-run', setting.leaderRun, ''),
+    ...(setting.before !== undefined && { before: leaderRun(setting, 'before', setting.before, 'before-') }),
     'client-go': {
       name: 'client-go',
       passesTerm: true,
@@ -111,5 +98,28 @@ export function contenders(setting: Setting): Readonly<Record<Name, Contender>> 
       expires: false,
       launch: ({ lock, command }) => ({ file: 'flock', args: [path.join(folder, `flock-${lock}`), ...command], env }),
     },
+  };
+}
+
+function leaderRun(setting: Setting, name: Name, folder: string, prefix: string): Contender {
+  return {
+    name,
+    passesTerm: true,
+    expires: true,
+    launch: ({ lock, identity, command, timing = usualTiming, kubeconfig = setting.kubeconfig }) => ({
+      file: process.execPath,
+      args: [
+        path.join(folder, 'bin', 'leader-run.js'),
+        `--kubeconfig=${kubeconfig}`,
+        `--lock=${namespace}/${prefix}${lock}`,
+        `--identity=${identity}`,
+        `--lease-duration=${timing.lease}s`,
+        `--renew-deadline=${timing.renew}s`,
+        `--retry-period=${timing.retry}s`,
+        '--',
+        ...command,
+      ],
+      env: setting.environment,
+    }),
   };
 }

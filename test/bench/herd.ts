@@ -49,7 +49,7 @@ async function withCrowd(bench: Bench, name: Name, size: number): Promise<number
   const log = bench.file('crowd.log');
   const lock = `crowd-${size}`;
   const enter = (identity: string): Running =>
-    start(bench.contenders[name].launch({ lock, identity, command: [bench.command, 'work', stamps, identity] }), log);
+    start(bench.contender(name).launch({ lock, identity, command: [bench.command, 'work', stamps, identity] }), log);
   const leader = enter('leader');
   const works = await stamped(stamps, 'start', 'leader');
   const standbys: Running[] = [];

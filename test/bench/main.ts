@@ -1,6 +1,7 @@
 // `npm run bench [-- --quick] [--only hand-over,kill,launch,standing,crowd,herd,locks,package] [--write]
-// [--minutes N]`: measures one thing after the other, prints the table, and with --write puts it into docs/ with its
-// chart. --minutes: how long standbys and leaders are watched. Decides the order: what is sensitive to a busy machine
+// [--minutes N] [--against <folder>]`: measures one thing after the other, prints the table, and with --write puts it
+// into docs/ with its chart. --minutes: how long standbys and leaders are watched. --against: another checkout, built,
+// which is measured in the same rounds as `before`. Decides the order: what is sensitive to a busy machine
 // comes before what makes it busy.
 // To check: no figure is kept from an earlier run, so that all ratios are of one run on one machine.
 
@@ -45,6 +46,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     write: { type: 'boolean', default: false },
     minutes: { type: 'string' },
+    against: { type: 'string' },
   },
 });
 const wanted = values.only?.split(',') ?? Object.keys(parts);
@@ -60,7 +62,7 @@ if (!(standingMs > 0)) {
   say(`bench: --minutes takes a number, not ${values.minutes ?? ''}`);
   process.exit(2);
 }
-const bench = await openBench({ ...rounds, standingMs });
+const bench = await openBench({ ...rounds, standingMs }, values.against);
 const rows: Row[] = [];
 const remarks: string[] = [];
 const loads: number[] = [];

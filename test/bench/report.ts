@@ -16,7 +16,12 @@ export interface Results {
   readonly quick: boolean;
 }
 
-export const columns: readonly Column[] = ['leader-run', 'client-go', 'etcdctl lock', 'flock', 'bare node'];
+const allColumns: readonly Column[] = ['leader-run', 'before', 'client-go', 'etcdctl lock', 'flock', 'bare node'];
+
+/** All that were there to be measured. */
+export function columnsOf(rows: readonly Row[]): readonly Column[] {
+  return allColumns.filter((column) => rows.some(({ samples }) => samples[column] !== undefined));
+}
 
 interface Target {
   readonly what: string;
@@ -157,7 +162,7 @@ function cell(row: Row, column: Column): string {
 
 /** Our median over a peer's; below 1 we are ahead. */
 function ratios(row: Row): string {
-  return columns
+  return allColumns
     .filter((column) => column !== 'leader-run')
     .flatMap((column) => {
       const value = quotient(medianOf(row, 'leader-run'), medianOf(row, column));
@@ -171,6 +176,7 @@ function asRatio(value: number): string {
 }
 
 function cells({ rows }: Results): string[][] {
+  const columns = columnsOf(rows);
   const head = ['', 'n', ...columns, 'leader-run is'];
   const lines = rows.map((row) => {
     const n = row.samples['leader-run']?.length ?? 0;

@@ -60,6 +60,8 @@ const cast: readonly { readonly name: Name; readonly role: Role; readonly user: 
   { name: 'client-go', role: 'leader', user: 'bob' },
   { name: 'leader-run', role: 'standby', user: 'carol' },
   { name: 'client-go', role: 'standby', user: 'worker' },
+  { name: 'before', role: 'leader', user: 'dave' },
+  { name: 'before', role: 'standby', user: 'erin' },
 ];
 
 export interface Standing {
@@ -93,7 +95,7 @@ async function observe(bench: Bench, servers: Servers, auditLog: string): Promis
     bench.file('bare.log'),
   );
   const candidates: Candidate[] = [];
-  for (const { name, role, user } of cast) {
+  for (const { name, role, user } of cast.filter(({ name }) => bench.contenders[name] !== undefined)) {
     const verbs = ['get', 'create', 'update', 'watch'];
     await servers.allow(user, namespace, [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs }]);
     const proxy = await countingProxy(servers.url);
@@ -102,7 +104,7 @@ async function observe(bench: Bench, servers: Servers, auditLog: string): Promis
     const identity = `${name}-${role}`;
     const command = [bench.command, 'work', stamps, identity];
     const running = start(
-      bench.contenders[name].launch({ lock: 'standing', identity, command, kubeconfig }),
+      bench.contender(name).launch({ lock: 'standing', identity, command, kubeconfig }),
       bench.file(`${identity}.log`),
     );
     if (role === 'leader') await stamped(stamps, 'start', identity);
