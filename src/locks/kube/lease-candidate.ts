@@ -1,6 +1,7 @@
 // Our LeaseCandidate: the object by which we stand for a Lease that the API server assigns (KEP-4355, since Kubernetes
 // 1.33 as coordination.k8s.io/v1beta1). Decides when it is written: at the start, when the server asks whether we live
-// (pingTime), and every few minutes, since silent candidates are dropped after half an hour. Knows no election.
+// (pingTime), when it was deleted, and every few minutes, since silent candidates are dropped after half an hour. Knows
+// no election.
 // It is not deleted at the end: a candidate that is gone while it is preferred holds up the election (k/k#138066).
 // Invariants: one request at a time; no loop without a pause; a ping is answered with a time that is not before it,
 // whatever our clock says.
@@ -9,7 +10,7 @@ import type { Clock } from '../../clock.ts';
 import { type Json, parseJson } from '../../common/json.ts';
 import { type Deadline, startDeadline } from '../../kube-api/failure.ts';
 import type { Answer, Transport } from '../../kube-api/transport.ts';
-import type { Trouble } from '../lock.ts';
+import type { Trouble, WatchNews } from '../lock.ts';
 import { microTime } from '../record.ts';
 import { failedWrite, isAbsent, readTrouble, type Subject } from './answers.ts';
 import { collectionOf, known, type Known, partOf, type Shape } from './object.ts';
@@ -126,8 +127,18 @@ export class LeaseCandidate {
       remember: (seen) => {
         this.#look(seen);
       },
-      tell: () => undefined,
+      tell: (news) => {
+        this.#hear(news);
+      },
     });
+  }
+
+  /** Deleted by another, or an API that is switched off: we may not stand any more, and look at once. */
+  #hear(news: WatchNews): void {
+    const isGone = news.kind === 'sighted' && news.sighting.kind === 'absent';
+    if (this.#isClosed || !(isGone || news.kind === 'down')) return;
+    if (this.#busy === undefined) this.#schedule(0);
+    else this.#isAskedMeanwhile = true;
   }
 
   /** A round that came to nothing is told once for each cause; before we stand, the caller of `enrol` hears of it. */

@@ -1,7 +1,7 @@
 // A Lease that the API server assigns, and our candidate for it: what is sent, in which order, and what is told when we
 // cannot stand. What the server then does is tested on a real one (test/cluster/coordinated.test.ts).
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { systemClock } from '../../../src/clock.ts';
+import { type Clock, systemClock } from '../../../src/clock.ts';
 import { coordinatedLock } from '../../../src/locks/kube/coordinated.ts';
 import type { Lock, ReadAnswer, WatchNews } from '../../../src/locks/lock.ts';
 import { taken } from '../../../src/locks/record.ts';
@@ -27,7 +27,7 @@ beforeEach(async () => {
       binaryVersion: '1.4.0',
       emulationVersion: '1.3.0',
       transport: transport(),
-      clock: systemClock(),
+      clock: quickClock(),
       warn: (message) => warnings.push(message),
     },
   });
@@ -36,6 +36,21 @@ afterEach(async () => {
   lock.close();
   await api.close();
 });
+
+/** Half a minute of waiting for the server's choice is over when a test says so; all else takes its time. */
+let chosenLate: (() => void)[] = [];
+function quickClock(): Clock {
+  const clock = systemClock();
+  chosenLate = [];
+  const after = (ms: number, act: () => void) => {
+    if (ms !== 30_000) return clock.after(ms, act);
+    chosenLate.push(act);
+    return () => {
+      chosenLate = chosenLate.filter((each) => each !== act);
+    };
+  };
+  return { now: () => clock.now(), after };
+}
 
 function transport(): Transport {
   const trust = { insecure: false, serverName: undefined, ca: () => Promise.resolve(undefined) };
@@ -100,6 +115,50 @@ describe('a candidate', () => {
       metadata: { name: 'alice', namespace: 'default' },
       spec: { leaseName: 'demo', binaryVersion: '1.4.0', emulationVersion: '1.3.0', strategy: 'OldestEmulationVersion' },
     });
+  });
+
+  test.each(['DELETED', 'no API any more'])('stands again, or says why not, as soon as its object is gone: %s', async (how) => {
+    const watches: Asked[] = [];
+    let served = true;
+    api.handle = (asked) => {
+      if (asked.path.includes('watch=1')) {
+        if (!served && asked.path.startsWith(candidates)) return void asked.answer(404, '404 page not found');
+        asked.open();
+        if (asked.path.startsWith(candidates)) watches.push(asked);
+      } else if (asked.path.startsWith(leases)) asked.answer(200, held);
+      else if (served) accept(asked);
+      else asked.answer(404, '404 page not found');
+    };
+    await lock.read(attempt);
+    await vi.waitFor(() => {
+      expect(watches).toHaveLength(1);
+    });
+    const before = callsOf(candidates).filter((method) => method === 'POST').length;
+    if (how === 'DELETED') {
+      watches[0]?.write(`${JSON.stringify({ type: 'DELETED', object: candidate({ leaseName: 'demo' }) })}\n`);
+      await vi.waitFor(() => {
+        expect(callsOf(candidates).filter((method) => method === 'POST').length).toBe(before + 1);
+      });
+    } else {
+      served = false;
+      watches[0]?.destroy();
+      await vi.waitFor(() => {
+        expect(warnings.join()).toContain('does not offer coordinated leader election');
+      }, 5000);
+    }
+  });
+
+  test('is told that the server chooses nobody, once, and not before it had the time', async () => {
+    serve(accept, lease({}));
+    await lock.read(attempt);
+    await lock.read(attempt);
+    expect(warnings).toEqual([]);
+    expect(chosenLate).toHaveLength(1);
+    for (const act of chosenLate) act();
+    expect(warnings.join()).toContain('has chosen no holder of lease default/demo for 30 s');
+    serve(accept, held);
+    await lock.read(attempt);
+    expect(chosenLate).toHaveLength(0);
   });
 
   test('says that the server does not offer it', async () => {
