@@ -60,6 +60,8 @@ class PairLock implements Lock {
   #second: Sighting | undefined;
   /** The write that may have reached the primary alone: its answer tells of it, a watch only after that. */
   #underWay: Signature | undefined;
+  /** To write to both: a rehearsal or a write has shown it. */
+  #isAllowed = false;
   /** What the watch keeps back until that answer is there. */
   #tellLater: (() => void) | undefined;
   readonly name: string;
@@ -109,7 +111,9 @@ class PairLock implements Lock {
     if (one.kind !== 'allowed') return one;
     const found = await this.#secondary.read({ limitMs: left() });
     if (found.kind === 'failed') return { kind: 'refused', trouble: found.trouble };
-    return await this.#secondary.rehearse({ ...request, base: versionOf(found.sighting) }, { limitMs: left() });
+    const two = await this.#secondary.rehearse({ ...request, base: versionOf(found.sighting) }, { limitMs: left() });
+    if (two.kind === 'allowed') this.#isAllowed = true;
+    return two;
   }
 
   watch(tell: (news: WatchNews) => void): () => void {
@@ -151,6 +155,8 @@ class PairLock implements Lock {
 
   async #writeBoth(request: WriteRequest, { limitMs, sending }: Attempt, run: string): Promise<WriteAnswer> {
     const left = countdown(limitMs, this.#clock);
+    const refusal = await this.#refusalOfSecond(request, left);
+    if (refusal !== undefined) return { kind: 'refused', trouble: refusal };
     let one = await this.#primary.write(request, { limitMs, ...(sending && { sending }) });
     if (one.kind === 'conflict' && request.base === undefined) one = await this.#resume(request, run, left);
     if (one.kind !== 'stored' || one.sighting.kind === 'absent') return one;
@@ -159,8 +165,22 @@ class PairLock implements Lock {
     // The primary holds the write already, so it is not surely refused any more.
     if (two.kind === 'refused') return { kind: 'unknown', trouble: two.trouble };
     if (two.kind !== 'stored') return two;
+    this.#isAllowed = true;
     this.#noteSecond(two.sighting);
     return { kind: 'stored', sighting: together(one.sighting, two.sighting, run) };
+  }
+
+  /**
+   * Why the secondary would not be ours. The first write to a pair asks, unless it was rehearsed: a candidate without a
+   * right to one object would keep the other from those who have the right to both.
+   */
+  async #refusalOfSecond({ record, signature }: WriteRequest, left: () => number): Promise<Trouble | undefined> {
+    if (this.#isAllowed || record.holderIdentity === '') return undefined;
+    const found = await this.#secondary.read({ limitMs: left() });
+    if (found.kind === 'failed') return isRefusal(found.trouble) ? found.trouble : undefined;
+    const base = versionOf(found.sighting);
+    const answer = await this.#secondary.rehearse({ record, signature, base }, { limitMs: left() });
+    return answer.kind === 'refused' ? answer.trouble : undefined;
   }
 
   /** A creation that finds a primary of ours finishes what was begun, or mends what lost its secondary. */
@@ -254,6 +274,11 @@ function mayReplace(seen: Sighting, base: Version | undefined, run: string | und
 function isNews(before: Sighting | undefined, seen: Sighting, lock: Lock): boolean {
   if (before === undefined || before.kind === 'absent' || seen.kind === 'absent') return true;
   return lock.compare(seen.version, before.version) !== 'older';
+}
+
+/** A server that is not there says nothing about rights. */
+function isRefusal({ cause }: Trouble): boolean {
+  return ['unauthorized', 'forbidden', 'no-namespace', 'invalid'].includes(cause);
 }
 
 /** Whose write it is; an elector that is not leader-run leaves the signature of the last one that was. */

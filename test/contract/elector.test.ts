@@ -38,21 +38,21 @@ describe.each(kinds)('an elector on $name', (kind) => {
   describe('that looks once', () => {
     test('makes a lock that is not there, without a transition', async () => {
       expect(await lookOnce()).toBe('elected');
-      expect(api.calls).toEqual([...kind.looksInVain, ...kind.creates]);
+      expect(api.calls).toEqual([...kind.looksInVain, ...kind.asksFirst, ...kind.creates]);
       expect(await stored()).toMatchObject({ holderIdentity: 'alice', leaseDurationSeconds: 15, leaseTransitions: 0 });
     });
 
     test('takes an object without a record, which counts as a transition', async () => {
       for (const resource of kind.resources) api.put(resource, {});
       expect(await lookOnce()).toBe('elected');
-      expect(api.calls).toEqual([...kind.looks, ...kind.writes]);
+      expect(api.calls).toEqual([...kind.looks, ...kind.asksFirst, ...kind.writes]);
       expect(await stored()).toMatchObject({ holderIdentity: 'alice', leaseTransitions: 1 });
     });
 
     test('takes a lock that nobody holds', async () => {
       put({ holderIdentity: '', leaseTransitions: 6 });
       expect(await lookOnce()).toBe('elected');
-      expect(api.calls).toEqual([...kind.looks, ...kind.writes]);
+      expect(api.calls).toEqual([...kind.looks, ...kind.asksFirst, ...kind.writes]);
       expect(await stored()).toMatchObject({ holderIdentity: 'alice', leaseTransitions: 7 });
     });
 
@@ -76,7 +76,7 @@ describe.each(kinds)('an elector on $name', (kind) => {
       await lookOnce(alice);
       await clock.pass(3100);
       expect(await lookOnce(alice)).toBe('elected');
-      expect(api.calls).toEqual([...kind.looks, ...kind.writes]);
+      expect(api.calls).toEqual([...kind.looks, ...kind.asksFirst, ...kind.writes]);
       expect(await stored()).toMatchObject({ holderIdentity: 'alice', leaseTransitions: 1 });
     });
 

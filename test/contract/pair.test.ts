@@ -43,7 +43,7 @@ describe.each(pairs)('$name', (kind) => {
 
   test('is made of both objects, the old one first', async () => {
     expect(await once()).toBe('elected');
-    expect(api.calls).toEqual([`GET ${old}`, `POST ${old}`, 'GET leases', 'PUT leases']);
+    expect(api.calls).toEqual([`GET ${old}`, 'GET leases', `POST ${old}`, 'GET leases', 'PUT leases']);
     expect(holders()).toEqual(['alice', 'alice']);
   });
 

@@ -18,6 +18,8 @@ export interface Kind {
   /** What each step asks of the server. */
   readonly looks: readonly string[];
   readonly looksInVain: readonly string[];
+  /** Before the first write of a run, unless it has rehearsed. */
+  readonly asksFirst: readonly string[];
   readonly creates: readonly string[];
   readonly writes: readonly string[];
 }
@@ -28,6 +30,7 @@ const lease: Kind = {
   open: leaseLock,
   looks: ['GET leases'],
   looksInVain: ['GET leases'],
+  asksFirst: [],
   creates: ['PUT leases'],
   writes: ['PUT leases'],
 };
@@ -39,6 +42,7 @@ function annotated(name: 'endpoints' | 'configmaps'): Kind {
     open: (options) => annotationLock(name, options),
     looks: [`GET ${name}`],
     looksInVain: [`GET ${name}`],
+    asksFirst: [],
     // A PUT would make Endpoints, but also replace them whatever their version.
     creates: [`POST ${name}`],
     writes: [`PUT ${name}`],
@@ -55,6 +59,7 @@ function pair(name: 'endpointsleases' | 'configmapsleases', primary: 'endpoints'
     },
     looks: [`GET ${primary}`, 'GET leases'],
     looksInVain: [`GET ${primary}`],
+    asksFirst: ['GET leases'],
     creates: [`POST ${primary}`, 'GET leases', 'PUT leases'],
     writes: [`PUT ${primary}`, 'GET leases', 'PUT leases'],
   };

@@ -2,7 +2,7 @@
 // may be stored in mind, and forgets one that surely is not. test/contract/pair.test.ts has the cases of whole
 // elections. To check: no answer that says less of a write than what is stored already.
 import { expect, test } from 'vitest';
-import type { Lock, ReadAnswer, Sighting, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
+import type { Lock, ReadAnswer, RehearsalAnswer, Sighting, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import { pairLock } from '../../src/locks/pair.ts';
 import { taken } from '../../src/locks/record.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
@@ -20,7 +20,7 @@ interface Half {
   readonly asked: string[];
 }
 
-function half(answers: { read?: ReadAnswer; write?: WriteAnswer }): Half {
+function half(answers: { read?: ReadAnswer; write?: WriteAnswer; rehearse?: RehearsalAnswer }): Half {
   const asked: string[] = [];
   const version = { object: 'uid', state: '1' };
   const sighting: Sighting = { kind: 'record', record: request.record, signature, version };
@@ -35,7 +35,10 @@ function half(answers: { read?: ReadAnswer; write?: WriteAnswer }): Half {
       asked.push('write');
       return Promise.resolve(answers.write ?? { kind: 'stored', sighting });
     },
-    rehearse: () => Promise.reject(new Error('nobody rehearses here')),
+    rehearse: () => {
+      asked.push('rehearse');
+      return Promise.resolve(answers.rehearse ?? { kind: 'allowed' });
+    },
     watch: () => () => undefined,
     compare: () => 'same',
     close: () => undefined,
@@ -55,7 +58,7 @@ test('a write that both objects take is stored', async () => {
 test.each([refused, unknown])('a write that the first object answers with $kind goes no further', async (answer) => {
   const [primary, secondary] = [half({ write: answer }), half({})];
   expect(await write(primary, secondary)).toEqual(answer);
-  expect(secondary.asked).toEqual([]);
+  expect(secondary.asked).toEqual(['read', 'rehearse']);
 });
 
 test('a write that the second object alone refuses may be stored, since the first one holds it', async () => {
@@ -67,11 +70,30 @@ test('a write of which the second object tells nothing may be stored', async () 
 });
 
 test('a write whose second object cannot be read may be stored, and is not sent there', async () => {
-  const secondary = half({ read: { kind: 'failed', trouble } });
-  expect(await write(half({}), secondary)).toEqual(unknown);
-  expect(secondary.asked).toEqual(['read']);
+  const late = { cause: 'timeout', message: 'no' } as const;
+  const secondary = half({ read: { kind: 'failed', trouble: late } });
+  expect(await write(half({}), secondary)).toEqual({ kind: 'unknown', trouble: late });
+  expect(secondary.asked).toEqual(['read', 'read']);
 });
 
 test('a write whose second object has changed meanwhile conflicts', async () => {
   expect(await write(half({}), half({ write: conflict }))).toEqual(conflict);
+});
+
+test.each([
+  ['read', { read: { kind: 'failed', trouble } }],
+  ['written', { rehearse: refused }],
+] as const)('a lock whose second object may not be %s is not taken at all', async (_, answers) => {
+  const primary = half({});
+  expect(await write(primary, half(answers))).toEqual(refused);
+  expect(primary.asked).toEqual([]);
+});
+
+test('a pair that was written to once is written to without being asked first', async () => {
+  const [primary, secondary] = [half({}), half({})];
+  const pair = pairLock({ name: 'pair', primary: primary.lock, secondary: secondary.lock, clock: fakeClock() });
+  await pair.write(request, { limitMs: 1000 });
+  secondary.asked.length = 0;
+  await pair.write(request, { limitMs: 1000 });
+  expect(secondary.asked).toEqual(['read', 'write']);
 });
