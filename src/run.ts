@@ -135,9 +135,12 @@ function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseD
       return { signal: stopSignal, graceMs: stopGraceMs, why: 'deposed' };
     case 'outlasted':
     case 'deadline':
+    case 'altered':
       return { signal: stopSignal, graceMs: lostGraceMs, why: 'lost', patienceMs: 5 * leaseDurationMs };
     case 'taken':
     case 'recreated':
+    case 'edited':
+    case 'rolled-back':
       // It may be running elsewhere already.
       return { signal: undefined, graceMs: 0, why: 'lost', patienceMs: 5 * leaseDurationMs };
   }

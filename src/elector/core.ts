@@ -6,14 +6,18 @@
 // nothing is released, taken or granted; a late or doubtful answer may shorten a term, never lengthen it.
 
 import { type Instant, later, type Now, possiblyPast, untilPossibly } from '../clock.ts';
-import type { RehearsalAnswer, Trouble, WriteAnswer } from '../locks/lock.ts';
+import type { RehearsalAnswer, Sighting, Trouble, WriteAnswer } from '../locks/lock.ts';
+import { sameVersion } from '../locks/record.ts';
 import { idle, isVerdict, leave } from './leaving.ts';
+import { versionOf } from './observation.ts';
 import { answered, conflicted, slowDown } from './pace.ts';
 import { nextRequest, type Plan } from './plan.ts';
-import { lose, see } from './sightings.ts';
+import { contradicted, lose, see, seeAltered } from './sightings.ts';
 import type { CoreEvent, Doing, Effect, Patience, PendingWrite, Settings, State } from './state.ts';
 import { tellLongLease, tellTaking, tellTrouble } from './tell.ts';
 import { finish, report, request, set, type Turn } from './turn.ts';
+import { compareWithWatch, endTrust, trustLeftMs, watchClosed, watchOpened, watchTells } from './watching.ts';
+import { alterationIn, givesUp } from './whose.ts';
 
 /** 401, 403 and a missing namespace may be a server that is still starting up; after this long they are errors. */
 const refusalPatienceMs = 3000;
@@ -37,13 +41,14 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     deposed: false,
     soleFrom: undefined,
     campaign: { since: now, patience: { wait: { kind: 'forever' }, untilCertain: false } },
-    leaving: { outcome: 'stopped', holdUntil: now, shorten: false, tries: 0, by: undefined },
+    leaving: { outcome: 'stopped', because: undefined, holdUntil: now, shorten: false, tries: 0, by: undefined },
     observation: undefined,
     age: undefined,
     stored: undefined,
     pending: [],
     request: undefined,
     nextNumber: 1,
+    disputed: undefined,
     mustRead: false,
     pause: now,
     takePause: now,
@@ -51,7 +56,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     timeouts: 0,
     lostRaces: 0,
     herd: undefined,
-    watching: false,
+    watch: { kind: 'down' },
     proven: false,
     rehearsed: false,
     trouble: undefined,
@@ -67,11 +72,13 @@ export function step(state: State, event: CoreEvent, now: Now): Step {
   expire(turn);
   apply(turn, event);
   const plan = proceed(turn);
-  return { state: turn.s, effects: turn.effects, wakeMs: plan.kind === 'wait' ? plan.ms : undefined };
+  const wakes = [plan.kind === 'wait' ? plan.ms : undefined, trustLeftMs(turn.s, now)].filter((ms) => ms !== undefined);
+  return { state: turn.s, effects: turn.effects, wakeMs: wakes.length > 0 ? Math.min(...wakes) : undefined };
 }
 
 /** What the passing of time alone has decided. */
 function expire(turn: Turn): void {
+  endTrust(turn);
   const { term, want, campaign } = turn.s;
   if (term) {
     if (possiblyPast(turn.now, term.leash.termBy)) lose(turn, 'deadline');
@@ -98,29 +105,30 @@ function apply(turn: Turn, event: CoreEvent): void {
       const asked = turn.s.request;
       if (!finish(turn, event.number)) return;
       answered(turn, 'read');
-      see(turn, event.sighting, 'read', { askedAt: asked?.sentAt });
+      look(turn, event.sighting, asked?.sentAt);
       // A candidate that leaves asks once: a write that did not show up by then is not waited for.
       if (turn.s.want === 'leave' && !turn.s.term) set(turn, { pending: [] });
       return afterLook(turn);
     }
-    case 'read-failed':
+    case 'read-failed': {
+      const asked = turn.s.request;
       if (!finish(turn, event.number)) return;
+      // What only a look could tell is as open as before.
+      if (asked?.must === true) set(turn, { mustRead: true });
       fail(turn, 'read', event.trouble);
       return afterLook(turn);
+    }
     case 'wrote':
       return wrote(turn, event.number, event.answer);
     case 'rehearsed':
       return rehearsed(turn, event.number, event.answer);
     case 'watched':
+      watchTells(turn, event.sighting);
       return see(turn, event.sighting, 'watch', event);
     case 'watch-up':
-      if (!turn.s.watching) report(turn, { kind: 'watch-up' });
-      return set(turn, { watching: true, toldWatch: '' });
-    case 'watch-down': {
-      const { forbidden, message } = event;
-      if (message !== turn.s.toldWatch) report(turn, { kind: 'watch-down', forbidden, message });
-      return set(turn, { watching: false, toldWatch: message });
-    }
+      return watchOpened(turn);
+    case 'watch-down':
+      return watchClosed(turn, event.forbidden, event.message);
     case 'tick':
       return;
     default:
@@ -143,7 +151,7 @@ function proceed(turn: Turn): Plan {
       set(turn, { term: undefined, pause: turn.now });
       return proceed(turn);
     case 'read': {
-      const { number } = request(turn, 'read');
+      const { number } = request(turn, 'read', turn.s.mustRead);
       set(turn, { mustRead: false, leaving: { ...turn.s.leaving, ...plan.leaving } });
       turn.effects.push({ kind: 'read', number, limitMs: plan.limitMs });
       break;
@@ -193,7 +201,14 @@ function resign(turn: Turn, holdMs: number): void {
   const outcome = 'released';
   set(turn, {
     want: 'leave',
-    leaving: { outcome, holdUntil: later(turn.now, holdMs), shorten: false, tries: 0, by: undefined },
+    leaving: {
+      outcome,
+      because: undefined,
+      holdUntil: later(turn.now, holdMs),
+      shorten: false,
+      tries: 0,
+      by: undefined,
+    },
     // While there is a term its renewals keep their pace; without one there is nothing to wait for.
     pause: turn.s.term ? turn.s.pause : turn.now,
   });
@@ -217,20 +232,31 @@ function sending(turn: Turn, number: number): void {
   if (request?.number === number) set(turn, { request: { ...request, sentAt } });
 }
 
+function look(turn: Turn, sighting: Sighting, askedAt: Instant | undefined): void {
+  const { disputed, trouble, term } = turn.s;
+  compareWithWatch(turn, sighting);
+  see(turn, sighting, 'read', { askedAt });
+  const same = disputed && sameVersion(versionOf(sighting), disputed.base);
+  set(turn, { disputed: same ? { ...disputed, seen: true } : undefined });
+  // A write on this very state was a conflict just now, and the one before: it does not go away by asking again.
+  if (same && disputed.seen) contradicted(turn, disputed.message);
+  // A candidate sees that another was quicker after all; to a holder only a renewal shows that it is over.
+  else if (!same && trouble?.cause === 'conflict' && !term) answered(turn, 'write');
+}
+
 function wrote(turn: Turn, number: number, answer: WriteAnswer): void {
   if (!finish(turn, number)) return;
   const write = turn.s.pending.find((pending) => pending.number === number);
   switch (answer.kind) {
     case 'stored':
       answered(turn, 'write');
-      set(turn, { proven: true });
-      // The body is checked, not the status alone: see() acknowledges the write only if the body is this write's.
-      return see(turn, answer.sighting, 'answer');
+      return stored(turn, write, answer.sighting);
     case 'conflict':
-      answered(turn, 'write');
+      // One that does not go away is no sign that all is well again.
+      if (turn.s.trouble?.cause !== 'conflict') answered(turn, 'write');
       set(turn, { proven: true });
       // Kept as pending: a proxy may have sent it twice, and then it is the second one that conflicts.
-      if (write) conflicted(turn, write);
+      if (write) conflicted(turn, write, answer.message ?? 'the write was a conflict, and the lock has not changed');
       return afterLook(turn);
     case 'refused':
       set(turn, { pending: turn.s.pending.filter((pending) => pending.number !== number) });
@@ -244,6 +270,16 @@ function wrote(turn: Turn, number: number, answer: WriteAnswer): void {
     default:
       answer satisfies never;
   }
+}
+
+/** The body is checked, not the status alone: see() acknowledges the write only if the body is this write's. */
+function stored(turn: Turn, write: PendingWrite | undefined, sighting: Sighting): void {
+  if (write && !givesUp(write) && sighting.kind === 'record') {
+    const altered = alterationIn(sighting, write, turn.s.settings);
+    if (altered !== undefined) return seeAltered(turn, write, sighting, altered);
+  }
+  set(turn, { proven: true, disputed: undefined });
+  see(turn, sighting, 'answer');
 }
 
 function rehearsed(turn: Turn, number: number, answer: RehearsalAnswer): void {

@@ -3,11 +3,11 @@
 // Invariant: a write that is under way is never forgotten by leaving, since it may make this candidate the holder.
 
 import type { Trouble } from '../locks/lock.ts';
-import type { Outcome } from './state.ts';
+import type { Leaving, Outcome, State } from './state.ts';
 import { report, set, type Turn } from './turn.ts';
 
 /** Ends a campaign; a write that is under way is waited for, since it may make this candidate the holder. */
-export function leave(turn: Turn, outcome: 'stopped' | 'not-acquired'): void {
+export function leave(turn: Turn, outcome: Exclude<Leaving, 'released'>): void {
   const { request, proven, trouble } = turn.s;
   if (outcome === 'not-acquired' && !proven && trouble && isVerdict(trouble.cause)) {
     // Not "another holder has it", but "you may not have it": a campaign that was no longer than this ends with that.
@@ -15,7 +15,7 @@ export function leave(turn: Turn, outcome: 'stopped' | 'not-acquired'): void {
   }
   set(turn, {
     want: 'leave',
-    leaving: { outcome, holdUntil: turn.now, shorten: false, tries: 0, by: undefined },
+    leaving: { outcome, because: trouble?.last, holdUntil: turn.now, shorten: false, tries: 0, by: undefined },
     pause: turn.now,
     request: request?.kind === 'write' ? request : undefined,
   });
@@ -23,7 +23,7 @@ export function leave(turn: Turn, outcome: 'stopped' | 'not-acquired'): void {
 
 /** Nothing is wanted of the lock any more, and the driver is told how it ended. */
 export function idle(turn: Turn, outcome: Outcome): void {
-  set(turn, { want: 'nothing', term: undefined, watching: false, mustRead: false });
+  set(turn, { want: 'nothing', term: undefined, watch: { kind: 'down' }, mustRead: false });
   if (outcome.kind === 'released') report(turn, { kind: 'released' });
   if (outcome.kind === 'left-held') report(turn, { kind: 'left-held', forMs: outcome.forMs });
   if (outcome.kind === 'not-released' && turn.s.observation?.own) {
@@ -34,7 +34,18 @@ export function idle(turn: Turn, outcome: Outcome): void {
   turn.effects.push({ kind: 'watch', on: false }, { kind: 'idle', outcome: ended });
 }
 
+/** The outcome of leaving; `unreleased`: what is said in place of `released` where the lock could not be given back. */
+export function outcomeOf({ leaving }: State, unreleased: 'released' | 'not-released'): Outcome {
+  if (leaving.outcome === 'released') return { kind: unreleased };
+  if (leaving.outcome !== 'refused') return { kind: leaving.outcome };
+  return leaving.because ? { kind: 'refused', trouble: leaving.because } : { kind: 'not-acquired' };
+}
+
+const verdicts: ReadonlySet<Trouble['cause']> = new Set([
+  ...(['unauthorized', 'forbidden', 'no-namespace', 'no-candidate', 'invalid', 'altered'] as const),
+]);
+
 /** An answer that does not change by asking again: this candidate may not have the lock. */
 export function isVerdict(cause: Trouble['cause']): boolean {
-  return cause === 'unauthorized' || cause === 'forbidden' || cause === 'no-namespace' || cause === 'no-candidate';
+  return verdicts.has(cause);
 }

@@ -8,11 +8,13 @@
 
 import { later, possiblyElapsed, possiblyPast, untilPossibly } from '../clock.ts';
 import type { Trouble } from '../locks/lock.ts';
+import { sameVersion } from '../locks/record.ts';
 import { versionOf } from './observation.ts';
-import type { PendingWrite } from './state.ts';
+import type { Grant, PendingWrite } from './state.ts';
 import { tellRecovery } from './tell.ts';
 import { jitterFactor } from './timing.ts';
 import { dice, report, set, type Turn } from './turn.ts';
+import { isTrusted } from './watching.ts';
 
 const firstPauseMs = 250;
 /** Candidates that all wait for one lease's end take the lock over this time. */
@@ -28,16 +30,26 @@ const mostDoublings = 16;
 export function slowDown(turn: Turn, trouble: Trouble): void {
   const { s, now } = turn;
   const { term, failures } = s;
-  const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = s.settings.timing;
+  const { leaseDurationMs, retryPeriodMs } = s.settings.timing;
   const timedOut = trouble.cause === 'timeout';
-  const leftMs = term && untilPossibly(now, term.leash.termBy);
   const backOffMs = Math.min(firstPauseMs * 2 ** failures, retryPeriodMs) * (1 + dice(turn) * (jitterFactor - 1));
-  // No server may talk us into missing our own deadline: one more attempt fits before it.
-  const mostMs = leftMs === undefined ? leaseDurationMs : leftMs - renewDeadlineMs / 4;
-  const politeMs = Math.min(trouble.retryAfterMs ?? 0, mostMs);
   // A time-out was pause enough, and the next attempt has a fresh connection.
-  const pause = later(now, Math.max(timedOut ? 0 : backOffMs, politeMs));
+  const wantedMs = Math.max(timedOut ? 0 : backOffMs, trouble.retryAfterMs ?? 0);
+  const pause = later(
+    now,
+    Math.min(wantedMs, term ? longestPauseInTerm(turn, term) : Math.max(leaseDurationMs, backOffMs)),
+  );
   set(turn, { failures: Math.min(failures + 1, mostDoublings), timeouts: s.timeouts + Number(timedOut), pause });
+}
+
+/**
+ * Neither a server nor our own back-off may talk us into missing the deadline. A renewal is tried at least as often as
+ * when all is well, as the last quarter of the deadline begins, and again and again in it.
+ */
+function longestPauseInTerm({ s, now }: Turn, { leash }: Grant): number {
+  const { renewDeadlineMs, retryPeriodMs } = s.settings.timing;
+  const untilLastQuarterMs = untilPossibly(now, leash.termBy) - renewDeadlineMs / 4;
+  return Math.min(retryPeriodMs, untilLastQuarterMs > 0 ? untilLastQuarterMs : firstPauseMs);
 }
 
 /** An answer came, and the pauses begin anew. That the lock can be read does not mean that it can be written. */
@@ -49,18 +61,19 @@ export function answered(turn: Turn, to: 'read' | 'write'): void {
 }
 
 /** Another candidate was quicker, or only a label changed: the next look tells, unless a watch has told already. */
-export function conflicted(turn: Turn, { kind, base, sentAt }: PendingWrite): void {
-  const { lostRaces, settings, observation, term, watching } = turn.s;
+export function conflicted(turn: Turn, { kind, base, sentAt }: PendingWrite, message: string): void {
+  const { lostRaces, settings, observation, term, disputed } = turn.s;
   const { retryPeriodMs } = settings.timing;
   const known = observation && versionOf(observation.sighting);
   const seen = base && known && settings.compare(known, base) === 'newer';
-  set(turn, { mustRead: !seen });
+  const again = disputed !== undefined && sameVersion(disputed.base, base) && disputed.seen;
+  set(turn, { mustRead: !seen, disputed: seen ? undefined : { base, message, seen: again } });
   if (term || (kind !== 'take' && kind !== 'create')) return;
   // The measure of the herd; twice as much is the window of the next attempts. Where few race, it is nothing.
   const tookMs = Math.max(0, possiblyElapsed(turn.now, sentAt) - quickConflictMs);
   // Time for a watch to say who won, before it is asked for.
   const backOffMs = lostRaces === 0 ? 0 : Math.min(firstPauseMs * 2 ** lostRaces, retryPeriodMs);
-  const pauseMs = Math.max(watching ? quickConflictMs : 0, dice(turn) * backOffMs);
+  const pauseMs = Math.max(isTrusted(turn.s) ? quickConflictMs : 0, dice(turn) * backOffMs);
   meetHerd(turn, 2 * tookMs);
   set(turn, {
     lostRaces: Math.min(lostRaces + 1, mostDoublings),

@@ -16,9 +16,11 @@ import {
 import type { Version } from '../locks/lock.ts';
 import { type ElectionRecord, released, renewed, shortened, taken } from '../locks/record.ts';
 import { deposes, holderOf, invites, leaseMs, type Observation, takeableAt, versionOf } from './observation.ts';
+import { outcomeOf } from './leaving.ts';
 import { roll } from './random.ts';
 import type { Grant, Outcome, State, WriteKind } from './state.ts';
 import { jitterFactor } from './timing.ts';
+import { isTrusted } from './watching.ts';
 
 /** Two tries to give the lock back get this long in all; then it is left to run out. */
 const releaseBudgetMs = 2000;
@@ -67,16 +69,23 @@ function planTerm(s: State, { leash }: Grant, now: Now): Plan {
       leaves ? untilSurely(now, holdUntil) : undefined,
     );
   }
-  // A quarter of the deadline leaves room for a second attempt on a fresh connection; each time-out doubles it, so that
-  // a server that is merely slow is not given up on for ever, but the last quarter is kept for one more.
-  const left = untilPossibly(now, leash.termBy);
-  const quarter = s.settings.timing.renewDeadlineMs / 4;
-  const limitMs = Math.min(quarter * 2 ** s.timeouts, Math.max(quarter, left - quarter), left);
+  const limitMs = limitInTerm(s, untilPossibly(now, leash.termBy));
   if (s.mustRead || !s.stored || !s.observation) return { kind: 'read', limitMs };
 
   const record = renewed(s.stored.record, writable(s, now), s.settings.timeGrainMs);
   const base = versionOf(s.observation.sighting);
   return { kind: 'write', write: base ? 'renew' : 'create', record, base, limitMs };
+}
+
+/**
+ * A quarter of the deadline leaves room for a second attempt on a fresh connection. Each time-out doubles it, so that a
+ * server that is merely slow is not given up on for ever, but the last quarter is kept for two more: an attempt that
+ * began before a network was mended may never be answered.
+ */
+function limitInTerm({ settings, timeouts }: State, leftMs: number): number {
+  const quarterMs = settings.timing.renewDeadlineMs / 4;
+  const atLeastMs = leftMs > 1.5 * quarterMs ? quarterMs : quarterMs / 2;
+  return Math.min(quarterMs * 2 ** timeouts, Math.max(atLeastMs, leftMs - atLeastMs), leftMs);
 }
 
 /** Wait for the lock to be free, look when a watch does not tell, and take it as soon as that is safe. */
@@ -86,7 +95,7 @@ function planCampaign(s: State, now: Now): Plan {
   const limitMs = timing.renewDeadlineMs / 2;
   if (!observation || s.mustRead) {
     // After a lost race the watch will soon show who won; asking at once would double the herd's requests.
-    const at = s.watching && s.lostRaces > 0 ? latest(s.takePause, s.pause) : s.pause;
+    const at = isTrusted(s) && s.lostRaces > 0 ? latest(s.takePause, s.pause) : s.pause;
     if (!surelyPast(now, at)) return wait(untilSurely(now, at), patienceLeft(s, now));
     return { kind: 'read', limitMs };
   }
@@ -117,7 +126,7 @@ function mayTake({ settings }: State, { sighting, own }: Observation): boolean {
 /** Polling as client-go does; with a watch, only when it has been silent for half a lease, the holder's or ours. */
 function nextLook(s: State, { lastSeen, sighting }: Observation): Instant {
   const { timing, rules } = s.settings;
-  if (s.watching) return later(lastSeen, Math.min(leaseMs(sighting, rules), timing.leaseDurationMs) / 2);
+  if (isTrusted(s)) return later(lastSeen, Math.min(leaseMs(sighting, rules), timing.leaseDurationMs) / 2);
   return later(lastSeen, timing.retryPeriodMs * (1 + jitterFactor * roll(s.random).value));
 }
 
@@ -125,7 +134,7 @@ function nextLook(s: State, { lastSeen, sighting }: Observation): Instant {
 function planLeaving(s: State, now: Now): Plan {
   const { leaving, observation, stored } = s;
   const own = observation?.own === true && holderOf(observation.sighting) === s.settings.identity;
-  const outcome: Outcome = { kind: leaving.outcome === 'released' ? 'not-released' : leaving.outcome };
+  const outcome = outcomeOf(s, 'not-released');
   // A write that never got an answer may have made us the holder.
   const doubtful = s.pending.length > 0;
   const spent = leaving.tries >= releaseTries || (leaving.by !== undefined && possiblyPast(now, leaving.by));

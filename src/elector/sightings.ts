@@ -3,17 +3,27 @@
 // Invariants: this is the one place that learns what the lock looks like; a write of ours counts from its own sending,
 // whatever told of it; late or doubtful news may shorten a term, never lengthen it.
 
-import { type Instant, later, latest, possiblyElapsed, shownElapsed, surelyElapsed, untilSurely } from '../clock.ts';
+import {
+  type Instant,
+  later,
+  latest,
+  possiblyElapsed,
+  shownElapsed,
+  surelyElapsed,
+  untilPossibly,
+  untilSurely,
+} from '../clock.ts';
 import type { Sighting, Version } from '../locks/lock.ts';
-import { sameRecord } from '../locks/record.ts';
+import { sameVersion } from '../locks/record.ts';
 import type { LossReason } from '../observe/events.ts';
-import { idle, leave } from './leaving.ts';
+import { idle, leave, outcomeOf } from './leaving.ts';
 import { changed, deposes, holderOf, invites, observe, observeOwn, versionOf } from './observation.ts';
-import { answered, meetHerd, spread } from './pace.ts';
+import { answered, meetHerd, slowDown, spread } from './pace.ts';
 import type { PendingWrite, Settings, State } from './state.ts';
-import { tellStanding } from './tell.ts';
+import { tellStanding, tellTrouble } from './tell.ts';
 import { leashFrom, startAllowanceMs } from './timing.ts';
 import { report, set, type Turn } from './turn.ts';
+import { givesUp, isAnsweredSoon, isEarlierRenewal, isStored, isWrite, keepsOthersAway, lossBy } from './whose.ts';
 
 type Recorded = Extract<Sighting, { kind: 'record' }>;
 type Present = Exclude<Sighting, { kind: 'absent' }>;
@@ -46,9 +56,12 @@ export function see(turn: Turn, sighting: Sighting, from: Source, { askedAt, fol
   }
   const mine = s.pending.find((write) => isWrite(sighting, write, s.settings));
   if (mine) return seeMine(turn, mine, sighting);
+  // Changed on its way to the storage, perhaps: the answer tells, and until then it keeps others away as ours does.
+  if (from === 'watch' && isAnsweredSoon(sighting, s)) return;
   // A watch may tell of an object that is gone by now: only a read can say.
   if (from === 'watch' && orderOf(s, sighting) === 'unordered') return set(turn, { mustRead: true });
   if (isStored(sighting, s)) return seeStored(turn, sighting);
+  if (isEarlierRenewal(sighting, s)) return seeEarlier(turn, sighting);
   if (invites(sighting)) set(turn, { soleFrom: soleFrom(turn, sighting, follows) });
   seeOther(turn, sighting);
 }
@@ -60,12 +73,12 @@ function isOldNews({ s }: Turn, sighting: Present, from: Source, askedAt: Instan
   if (order === 'newer' || order === 'unordered') return false;
   // A watch may be late, and may tell a thing twice.
   if (from === 'watch') return true;
-  // A holder knows of its own last write; an answer that shows no newer state was made before that write.
-  if (s.term) return true;
-  // A candidate that reads what it knows has looked at the lock as it is.
-  if (order === 'same') return false;
+  // A candidate that reads what it knows has looked at the lock as it is. A holder knows of its own last write.
+  if (order === 'same') return s.term !== undefined;
   // An older state in a read that was asked for before the newer one was seen: they have overtaken each other. Asked
-  // for after that, it shows a store that was rolled back, and that is how the lock looks now.
+  // for after that, it shows a store that was rolled back, and that is how the lock looks now. The answer to a write
+  // that shows an older state was made before the newer one.
+  if (from === 'answer') return s.term !== undefined;
   return askedAt !== undefined && s.observation !== undefined && askedAt.mono <= s.observation.lastSeen.mono;
 }
 
@@ -94,6 +107,53 @@ function seeStored(turn: Turn, sighting: Present): void {
 }
 
 /**
+ * The storage was put back to an earlier renewal of this term: no other candidate has led since, as far as anybody can
+ * know. The next renewal rests on it, after a pause, since members of a storage that disagree show it again and again.
+ */
+function seeEarlier(turn: Turn, sighting: Present): void {
+  const { stored, term } = turn.s;
+  if (!stored || !term) return;
+  const message =
+    'the lock shows a state older than our last renewal: its storage was put back, or parts of it disagree';
+  set(turn, {
+    stored: { ...stored, version: sighting.version },
+    observation: observeOwn(sighting, stored.sentAt, turn.now),
+    mustRead: false,
+  });
+  contradicted(turn, message);
+  obeyDeposal(turn, sighting);
+}
+
+/** What a write was told and what a look shows do not go together: a failure like any other. */
+export function contradicted(turn: Turn, message: string): void {
+  const { term } = turn.s;
+  const trouble = { cause: 'conflict', message } as const;
+  slowDown(turn, trouble);
+  tellTrouble(turn, 'write', trouble, term && untilPossibly(turn.now, term.leash.termBy));
+}
+
+/**
+ * The answer to a write of ours, which the server stored otherwise than it was sent. No candidate can tell such a
+ * record from another's later on, so none leads by it.
+ */
+export function seeAltered(turn: Turn, write: PendingWrite, sighting: Recorded, what: string): void {
+  const { s, now } = turn;
+  const { number, sentAt } = write;
+  const { record, version } = sighting;
+  const message = `the API server stores our record otherwise than it is sent (${what}): exempt this lock from the mutating policy or webhook that changes it`;
+  const trouble = { cause: 'altered', message } as const;
+  tellTrouble(turn, 'write', trouble, undefined);
+  set(turn, {
+    pending: s.pending.filter((pending) => pending.number > number),
+    stored: { number, record, version, sentAt },
+    observation: observeOwn(sighting, sentAt, now),
+    mustRead: false,
+  });
+  if (s.term) lose(turn, keepsOthersAway(sighting, s.settings) ? 'altered' : 'edited');
+  else if (s.want === 'lead') leave(turn, 'refused');
+}
+
+/**
  * When an invited candidate may begin. A coordinator goes by wall clocks, its own and the last holder's; what we saw
  * of that holder is waited out by ours. Where something may have happened unseen, another may have begun just now.
  */
@@ -101,17 +161,13 @@ function soleFrom({ s, now }: Turn, { signature, version }: Recorded, follows: V
   const { observation: before, settings } = s;
   const last = before && versionOf(before.sighting);
   // Where there was no Lease, the coordinator has made an unsigned one for us just now.
-  const unbroken = last ? isSame(follows, last) || isSame(version, last) : !signature;
+  const unbroken = last ? sameVersion(follows, last) || sameVersion(version, last) : !signature;
   const { leaseDurationMs } = settings.rules;
   const sole =
     before && unbroken
       ? later(before.since, before.waitMs)
       : later(now, Math.max(before?.waitMs ?? 0, leaseDurationMs));
   return s.soleFrom ? latest(s.soleFrom, sole) : sole;
-}
-
-function isSame(a: Version | undefined, b: Version): boolean {
-  return a?.object === b.object && a.state === b.state;
 }
 
 function seeAbsence(turn: Turn): void {
@@ -131,6 +187,7 @@ function seeAbsence(turn: Turn): void {
 
 function seeOther(turn: Turn, sighting: Present): void {
   const { observation, settings, campaign, want, term, stored } = turn.s;
+  const order = orderOf(turn.s, sighting);
   const news = observation === undefined || changed(observation.sighting, sighting);
   const held = holderOf(sighting) !== '';
   const spreadMs = spread(turn, held);
@@ -139,7 +196,7 @@ function seeOther(turn: Turn, sighting: Present): void {
   const beaten = observation !== undefined && held && holderOf(observation.sighting) !== holderOf(sighting);
   // The herd is still there, and its spreading has cost this candidate nothing: another one was quicker.
   if (beaten) meetHerd(turn, 0);
-  const reason = stored && stored.version.object !== sighting.version.object ? 'recreated' : 'taken';
+  const reason = lossBy(sighting, order, turn.s);
   if (term) lose(turn, reason);
   // The work of a lost term is still ending: a holder that took the lock early leaves it no grace.
   else if (turn.s.occupied && held && stored) turn.effects.push({ kind: 'lost', reason });
@@ -166,7 +223,7 @@ function acknowledge(turn: Turn, write: PendingWrite, sighting: Present): void {
     case 'release':
       // One whose answer never came may show up in a later campaign: then it is nothing but a free lock of ours.
       if (s.want !== 'leave') return;
-      return idle(turn, s.leaving.outcome === 'released' ? { kind: 'released' } : { kind: s.leaving.outcome });
+      return idle(turn, outcomeOf(s, 'released'));
     case 'shorten':
       if (s.want !== 'leave') return;
       return idle(turn, { kind: 'left-held', forMs: record.leaseDurationSeconds * 1000 });
@@ -242,31 +299,9 @@ function ageOf({ s, now }: Turn, { version }: Present): number {
 
 export function lose(turn: Turn, reason: LossReason): void {
   const { stored, want, observation } = turn.s;
-  const holder = reason === 'deadline' || !observation ? '' : holderOf(observation.sighting);
+  const holder = reason === 'deadline' || reason === 'altered' || !observation ? '' : holderOf(observation.sighting);
   set(turn, { term: undefined, want: want === 'lead' ? 'nothing' : want });
   const sinceRenewalMs = stored ? shownElapsed(turn.now, stored.sentAt) : 0;
   report(turn, { kind: 'lost', reason, holder, sinceRenewalMs });
   turn.effects.push({ kind: 'lost', reason });
-}
-
-// Whose write is it?
-
-/** All of it must match: the run, the number and the five fields (with one identity, times alone may coincide). */
-function isWrite(sighting: Sighting, write: PendingWrite, { run }: Settings): boolean {
-  if (sighting.kind !== 'record') return false;
-  const { signature, record } = sighting;
-  return signature?.run === run && signature.number === write.number && sameRecord(record, write.record);
-}
-
-/** A write that ends our holding: a candidate that took the lock since has done so because of it. */
-function givesUp({ kind }: PendingWrite): boolean {
-  return kind === 'release' || kind === 'shorten';
-}
-
-/** The record that we know to be ours. To strip its annotation is not to take the lock; to replace it is. */
-function isStored(sighting: Sighting, { stored, settings }: State): boolean {
-  if (sighting.kind !== 'record' || sighting.version.object !== stored?.version.object) return false;
-  if (!sameRecord(sighting.record, stored.record)) return false;
-  const { signature } = sighting;
-  return signature === undefined || (signature.run === settings.run && signature.number === stored.number);
 }

@@ -7,7 +7,7 @@
 import type { Instant } from '../clock.ts';
 import type { RehearsalAnswer, Sighting, Trouble, Version, WriteAnswer, WriteRequest } from '../locks/lock.ts';
 import type { ElectionRecord } from '../locks/record.ts';
-import type { Event as Reported, LossReason } from '../observe/events.ts';
+import type { Event as Reported, LossReason, TakenFrom } from '../observe/events.ts';
 import type { Observation, ObservationRules } from './observation.ts';
 import type { Leash, Timing } from './timing.ts';
 
@@ -55,6 +55,8 @@ export interface Request {
   readonly kind: Doing;
   readonly number: number;
   readonly sentAt: Instant;
+  /** A read that has to come before anything is written. */
+  readonly must: boolean;
 }
 
 /** The fencing token of a term: for servers that can compare it with the highest one they have seen. */
@@ -122,9 +124,21 @@ export type Effect =
 export type Told =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'unreadable' }
-  | { readonly kind: 'taking'; readonly from: 'own' | 'absent' }
+  | { readonly kind: 'taking'; readonly from: TakenFrom; readonly leader: string }
   /** `moving`: the leader has our name, and renews its lease before our eyes. */
   | { readonly kind: 'leader'; readonly identity: string; readonly since: string; readonly moving: boolean };
+
+/** How a campaign or a term ends once nothing is left to be asked; `refused`: by what the server does. */
+export type Leaving = 'stopped' | 'not-acquired' | 'released' | 'refused';
+
+/** What the watch is worth. */
+export type Watch =
+  | { readonly kind: 'down' }
+  | { readonly kind: 'up' }
+  /** A look has shown this state, which the watch has until then to tell of. */
+  | { readonly kind: 'doubted'; readonly shown: Version; readonly until: Instant }
+  /** Open, and known not to tell: not relied on before it tells something. */
+  | { readonly kind: 'mute' };
 
 export interface State {
   readonly settings: Settings;
@@ -141,7 +155,9 @@ export interface State {
   readonly campaign: { readonly since: Instant; readonly patience: Patience };
   /** How to leave: give up the lock or leave our name in it; `by` is the end of the tries. */
   readonly leaving: {
-    readonly outcome: 'stopped' | 'not-acquired' | 'released';
+    readonly outcome: Leaving;
+    /** Of `refused`. */
+    readonly because: Trouble | undefined;
     readonly holdUntil: Instant;
     readonly shorten: boolean;
     readonly tries: number;
@@ -157,6 +173,9 @@ export interface State {
   readonly pending: readonly PendingWrite[];
   readonly request: Request | undefined;
   readonly nextNumber: number;
+  /** A write on this state was a conflict, in these words; `seen`: a look has shown the same state after it. */
+  readonly disputed:
+    { readonly base: Version | undefined; readonly message: string; readonly seen: boolean } | undefined;
   /** Only a read can tell what comes next. */
   readonly mustRead: boolean;
   /** No request before this instant. */
@@ -169,7 +188,7 @@ export interface State {
   readonly lostRaces: number;
   /** Attempts on a free lock are spread over `ms`: what the last lost race took beyond a quick answer. */
   readonly herd: { readonly ms: number; readonly until: Instant } | undefined;
-  readonly watching: boolean;
+  readonly watch: Watch;
   /** A write or a rehearsal went through: we are allowed to lead. */
   readonly proven: boolean;
   readonly rehearsed: boolean;

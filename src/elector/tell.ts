@@ -23,12 +23,14 @@ export function tellStanding(turn: Turn, sighting: Exclude<Sighting, { kind: 'ab
   if (identity === '') return set(turn, { told: { kind: 'nothing' } });
   const twin = identity === settings.identity;
   const moving = twin && changed;
+  const { signature } = sighting;
+  const whose = !signature ? 'unsigned' : signature.run === settings.run ? 'this-run' : 'another-run';
   const known = told.kind === 'leader' && told.identity === identity && told.since === since;
   if (known && (told.moving || !moving)) return;
   set(turn, { told: { kind: 'leader', identity, since, moving } });
   const durationMs = leaseMs(sighting, settings.rules);
   report(turn, { kind: 'standing-by', leader: identity, since, durationMs, foreign: isForeign(sighting) });
-  if (twin) report(turn, { kind: 'own-name', moving });
+  if (twin) report(turn, { kind: 'own-name', moving, whose });
 }
 
 /** An attempt to take the lock begins, and what it is taken from. */
@@ -38,12 +40,10 @@ export function tellTaking(turn: Turn): void {
   const leader = holderOf(observation.sighting);
   const held = observation.own ? 'own' : leader === '' ? 'released' : 'expired';
   const from = observation.sighting.kind === 'absent' ? 'absent' : invites(observation.sighting) ? 'invited' : held;
-  // A new object is taken again and again until it is old enough, a missing one made until its namespace is there.
-  if (from === 'own' || from === 'absent') {
-    const { told } = turn.s;
-    if (told.kind === 'taking' && told.from === from) return;
-    set(turn, { told: { kind: 'taking', from } });
-  }
+  // It may take many attempts: a new object is taken until it is old enough, a lock until the server answers again.
+  const { told } = turn.s;
+  if (told.kind === 'taking' && told.from === from && told.leader === leader) return;
+  set(turn, { told: { kind: 'taking', from, leader } });
   report(turn, { kind: 'taking', from, leader });
 }
 

@@ -28,9 +28,9 @@ export function dice(turn: Turn): number {
 }
 
 /** Begins a request: it is the one under way, and has used up its number. */
-export function request(turn: Turn, kind: Doing): Request {
+export function request(turn: Turn, kind: Doing, must = false): Request {
   const number = turn.s.nextNumber;
-  const begun: Request = { kind, number, sentAt: turn.now };
+  const begun: Request = { kind, number, sentAt: turn.now, must };
   set(turn, { request: begun, nextNumber: number + 1 });
   return begun;
 }

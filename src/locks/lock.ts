@@ -36,7 +36,9 @@ export interface Trouble {
     | 'no-candidate' // an assigned lock for which we cannot stand: no such API, or our name stands for another
     | 'namespace-ending' // 403 NamespaceTerminating
     | 'throttled' // 429
-    | 'invalid' // 400, 422: the server does not take what we send
+    | 'invalid' // 400, 422: the server, or a policy on it, does not take what we send
+    | 'altered' // the server took it, and stored something else: a policy on it changes what we send
+    | 'conflict' // 409 again and again, although nothing has changed: the server contradicts itself
     | 'server' // 5xx
     | 'unreachable' // no connection, or it broke
     | 'untrusted' // TLS verification failed
@@ -57,8 +59,11 @@ export type ReadAnswer =
 
 /** Why a write, or the rehearsal of one, did not go through. */
 export type WriteFailure =
-  /** The lock is not in the state the write was based on (409; for a creation: it exists already). */
-  | { readonly kind: 'conflict' }
+  /**
+   * The lock is not in the state the write was based on (409; for a creation: it exists already). `message`: the
+   * server's own words, for when a read shows that very state all the same.
+   */
+  | { readonly kind: 'conflict'; readonly message?: string }
   /** Surely not applied. */
   | { readonly kind: 'refused'; readonly trouble: Trouble }
   /** Perhaps applied, perhaps later: a time-out, a broken connection after sending, a 5xx. */

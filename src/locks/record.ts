@@ -86,6 +86,23 @@ export function sameRecord(a: ElectionRecord, b: ElectionRecord): boolean {
 }
 
 /**
+ * What of a write came back otherwise than it was sent, for people; undefined: nothing. What a lock may hold besides
+ * (labels, annotations of others) is not compared.
+ */
+export function alterationOf(
+  sent: { readonly record: ElectionRecord; readonly signature: Signature },
+  stored: { readonly record: ElectionRecord; readonly signature: Signature | undefined },
+): string | undefined {
+  const fields = Object.keys(sent.record) as (keyof ElectionRecord)[];
+  const field = fields.find((name) => sent.record[name] !== stored.record[name]);
+  const shown = JSON.stringify;
+  if (field !== undefined)
+    return `${field} is ${shown(stored.record[field])} where ${shown(sent.record[field])} was sent`;
+  if (sameSignature(sent.signature, stored.signature)) return undefined;
+  return `the annotation ${holderAnnotation} is ${stored.signature ? 'another' : 'missing'}`;
+}
+
+/**
  * MicroTime takes exactly six fractional digits; the server answers 400 to three (kubernetes-client/javascript#828).
  */
 export function microTime(wallMs: number): string {

@@ -10,7 +10,13 @@ export type LossReason =
   /** Another holder, or a record we did not write, was seen. */
   | 'taken'
   /** The lock was deleted and made again by another. */
-  | 'recreated';
+  | 'recreated'
+  /** The record is a write of ours that another program, a person or a policy has changed. */
+  | 'edited'
+  /** The server stored a renewal otherwise than it was sent, in a way that still keeps other candidates away. */
+  | 'altered'
+  /** The lock's storage was put back to an older state, in which this candidate does not hold it. */
+  | 'rolled-back';
 
 /** Why a lock may be taken. */
 export type TakenFrom = 'absent' | 'released' | 'expired' | 'own' | 'invited';
@@ -54,11 +60,17 @@ export type Event =
   /** A coordinator prefers another holder: the term goes on until the command has ended in its own time. */
   | { readonly kind: 'deposed' }
   | { readonly kind: 'vanished'; readonly leading: boolean; readonly waitMs: number }
-  | { readonly kind: 'own-name'; readonly moving: boolean }
+  /**
+   * The record has our identity and is none that we wrote last. `whose`: an earlier write of this run, one that no
+   * leader-run signed, or another run's; `moving`: it changes before our eyes.
+   */
+  | { readonly kind: 'own-name'; readonly moving: boolean; readonly whose: 'this-run' | 'unsigned' | 'another-run' }
   | { readonly kind: 'unreadable'; readonly text: string }
   | { readonly kind: 'long-lease'; readonly leader: string; readonly durationMs: number }
   | { readonly kind: 'watch-down'; readonly forbidden: boolean; readonly message: string }
   | { readonly kind: 'watch-up' }
+  /** A look has found what the watch, which is open, did not tell of. */
+  | { readonly kind: 'watch-mute' }
   | { readonly kind: 'released' }
   | { readonly kind: 'release-failed'; readonly freeInMs: number; readonly message: string }
   | { readonly kind: 'holding'; readonly forMs: number }

@@ -17,6 +17,7 @@ export function levelOf(event: Event): LogLevel {
     case 'watch-down':
       // A watch ends often and is opened again; one that is forbidden makes take-overs late for good.
       return event.forbidden ? 'warn' : 'debug';
+    case 'watch-mute':
     case 'trouble':
     case 'lost':
     case 'vanished':
@@ -27,7 +28,7 @@ export function levelOf(event: Event): LogLevel {
     case 'guardian-replaced':
       return 'warn';
     case 'own-name':
-      return event.moving ? 'warn' : 'info';
+      return event.moving || event.whose === 'unsigned' ? 'warn' : 'info';
     case 'pid-1':
       return event.zombies > 0 ? 'warn' : 'info';
     case 'signalled':
@@ -102,9 +103,7 @@ export function sentence(event: Event): string {
       if (event.waitMs > 0) return `the lock was deleted: its holder may still lead, so waiting ${span(event.waitMs)}`;
       return 'the lock was deleted';
     case 'own-name':
-      return event.moving
-        ? 'another live candidate has our identity, and is waited for: give each candidate its own --identity'
-        : 'the record has our identity, from an earlier run or a second candidate: waiting for its lease to end';
+      return ownName(event);
     case 'unreadable':
       return `the lock holds something that is not a record, so it counts as held: ${printable(event.text)}`;
     case 'long-lease':
@@ -115,6 +114,8 @@ export function sentence(event: Event): string {
         : `the watch ended, looking now and then until it is back: ${unended(event.message)}`;
     case 'watch-up':
       return 'watching the lock';
+    case 'watch-mute':
+      return 'the watch is open and tells nothing, perhaps for a proxy that keeps answers back: looking now and then';
     case 'released':
       return 'released the lock';
     case 'release-failed':
@@ -170,8 +171,21 @@ function lostSentence({ reason, holder, sinceRenewalMs }: Extract<Event, { kind:
     deadline: renewed,
     taken: `${holder === '' ? 'another process emptied the record' : `${name(holder)} holds the lock`}; ${renewed}`,
     recreated: `the lock was deleted and made again by ${name(holder)}; ${renewed}`,
+    edited: `the record that we wrote was changed by another program, a person or a policy; ${renewed}`,
+    altered: `the server stored our renewal otherwise than it was sent; ${renewed}`,
+    'rolled-back': `the lock was put back to an older state, ${holder === '' ? 'without a holder' : `held by ${name(holder)}`}; ${renewed}`,
   } satisfies Record<typeof reason, string>;
   return `lost leadership: ${whys[reason]}`;
+}
+
+function ownName({ moving, whose }: Extract<Event, { kind: 'own-name' }>): string {
+  const wait = 'waiting for its lease to end';
+  if (whose === 'this-run') return `the record is an earlier write of this run, put back or edited: ${wait}`;
+  if (whose === 'unsigned')
+    return `the record has our identity, but no leader-run wrote it, or a policy has taken its annotation away: ${wait}`;
+  return moving
+    ? 'another live candidate has our identity, and is waited for: give each candidate its own --identity'
+    : `the record has our identity, from an earlier run or a second candidate: ${wait}`;
 }
 
 /** Of a Trouble: a sentence with the server's own words in it is longer than `printable` allows for one. */

@@ -65,7 +65,7 @@ describe('a candidate', () => {
     lock.put(held('alice'), { identity: 'alice', run: bobRun, number: 9 });
     const rig = new Rig(lock).campaign().run(14_900);
     expect(rig.grant).toBeUndefined();
-    expect(rig.reports).toContainEqual({ kind: 'own-name', moving: false });
+    expect(rig.reports).toContainEqual({ kind: 'own-name', moving: false, whose: 'another-run' });
     expect(rig.run(200).grant).toBeDefined();
   });
 

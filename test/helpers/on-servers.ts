@@ -2,7 +2,7 @@
 // the figures that its tests have measured, printed at the end. Decides nothing about a test.
 // To check: the client opens no connection before a test uses it, since the tests of a skipped file are collected too.
 import { afterAll, beforeAll, describe, inject } from 'vitest';
-import { startServers, type Servers } from './servers.ts';
+import { startServers, type Servers, type ServersOptions } from './servers.ts';
 import { connect, type ServersClient, type ServersJson } from './servers-client.ts';
 
 export interface Shared {
@@ -41,12 +41,12 @@ export interface Own {
 }
 
 /** On servers of its own, which it may stop and kill, one test after the other. */
-export function onOwnServers(title: string, body: (own: Own) => void): void {
+export function onOwnServers(title: string, body: (own: Own) => void, options: ServersOptions = {}): void {
   describe.skipIf(inject('servers') === null)(title, () => {
     const figures: string[] = [];
     let servers: Servers;
     beforeAll(async () => {
-      servers = await startServers();
+      servers = await startServers(options);
     });
     afterAll(async () => {
       await servers.close();

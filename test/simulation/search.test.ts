@@ -11,7 +11,7 @@ import { type Found, type Limits, mistakenFor, search } from './search/search.ts
 /** LEADER_RUN_STATES lowers it, for mutants and slow machines. */
 const most = Number(process.env['LEADER_RUN_STATES'] ?? 2_000_000);
 const whole = most >= 2_000_000;
-const bounded = Math.min(most, 105_000);
+const bounded = Math.min(most, 145_000);
 
 /** The smallest durations that ticks of a second can tell apart: L = 3, R = 1.5, a guardian at 1.85, dead by 2.85. */
 const small: Limits = {

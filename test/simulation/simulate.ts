@@ -25,7 +25,8 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
   const world = new World(recording);
   const store = new Store();
   const oracle = new Oracle(world, scenario);
-  const credentialsMs = scenario.mode === 'liveness' ? 30 : 400;
+  // A slow fetch is a fault of its own: where short faults must cost nobody a term, it may not lengthen one by much.
+  const credentialsMs = { liveness: 30, bounded: 100 }[scenario.mode as string] ?? 400;
   const net: Net = { world, store, oracle, faults: scenario.faults, credentialsMs, standing: new Set() };
   const dice = new Dice(scenario.seed, 2);
   const candidates = scenario.candidates.map((plan, i) => new SimCandidate(net, scenario, i, plan, dice.of(i)));

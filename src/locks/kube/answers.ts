@@ -8,7 +8,7 @@ import { printable } from '../../common/printable.ts';
 import type { Failure } from '../../kube-api/failure.ts';
 import type { Answer } from '../../kube-api/transport.ts';
 import type { Trouble, WriteFailure } from '../lock.ts';
-import type { Named } from './object.ts';
+import { collectionOf, type Named } from './object.ts';
 
 export type Doing = 'read' | 'create' | 'update' | 'watch';
 
@@ -46,11 +46,19 @@ export function readTrouble(reply: Answer | Failure, doing: Doing, subject: Subj
   return reply.kind === 'failed' ? failureTrouble(reply, doing, subject) : answerTrouble(reply, doing, subject);
 }
 
+/** The server takes a write, and would store something else. */
+export function alteredTrouble(what: string, subject: Subject): Trouble {
+  return {
+    cause: 'altered',
+    message: `${attempted('update', subject)}: the server would store something else (${what}); exempt it from the mutating policy or webhook that changes it`,
+  };
+}
+
 /** For all answers to a write, or to the rehearsal of one, but success. */
 export function failedWrite(reply: Answer | Failure, doing: 'create' | 'update', subject: Subject): WriteFailure {
   if (reply.kind === 'failed')
     return { kind: reply.sent ? 'unknown' : 'refused', trouble: failureTrouble(reply, doing, subject) };
-  if (isConflict(reply, doing)) return { kind: 'conflict' };
+  if (isConflict(reply, doing)) return { kind: 'conflict', message: answerTrouble(reply, doing, subject).message };
   const trouble = answerTrouble(reply, doing, subject);
   return { kind: trouble.cause === 'server' || trouble.cause === 'garbled' ? 'unknown' : 'refused', trouble };
 }
@@ -87,8 +95,21 @@ function answerTrouble(answer: Answer, doing: Doing, subject: Subject): Trouble 
       ? glimpse(answer)
       : `${String(answer.status)} ${printable(status?.message ?? '') || 'without a reason'}`;
   const retryAfterMs = retryAfter(answer, status);
-  const message = `${attempted(doing, subject)}: ${came}${advice(cause, doing, status, subject)}`;
+  const hint = isNoApi(answer, status) ? noApi(subject) : advice(cause, doing, status, subject);
+  const message = `${attempted(doing, subject)}: ${came}${hint}`;
   return { cause, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+}
+
+/** A path that no API server serves: a base path that is wrong, or an API that is switched off. */
+function isNoApi({ status: code }: Answer, status: Status | undefined): boolean {
+  return code === 404 && status === undefined;
+}
+
+function noApi({ shape, namespace }: Subject): string {
+  return (
+    `; there is nothing at ${collectionOf(shape, namespace)} below the server's address: ` +
+    `is its path right, and does the server know ${shape.apiVersion}?`
+  );
 }
 
 function causeOf(code: number, status: Status | undefined): Trouble['cause'] {

@@ -20,9 +20,9 @@ import type {
   WriteFailure,
   WriteRequest,
 } from '../lock.ts';
-import { sameVersion, type Version } from '../record.ts';
+import { alterationOf, sameVersion, type Version } from '../record.ts';
 import { postEvent } from './announce.ts';
-import { failedWrite, isAbsent, readTrouble, type Subject, warningsIn } from './answers.ts';
+import { alteredTrouble, failedWrite, isAbsent, readTrouble, type Subject, warningsIn } from './answers.ts';
 import { collectionOf, creation, known, type Known, replacement, type Shape, sightingOf } from './object.ts';
 import { watchObject } from './watch.ts';
 
@@ -129,8 +129,16 @@ class ObjectLock implements Lock {
   async rehearse(request: WriteRequest, attempt: Attempt): Promise<RehearsalAnswer> {
     return await this.#within(attempt, async (running) => {
       const sent = await this.#submit(request, 'rehearse', running);
-      return sent.kind === 'taken' ? { kind: 'allowed' } : sent;
+      return sent.kind === 'taken' ? this.#rehearsed(request, sent) : sent;
     });
+  }
+
+  /** What would be stored must be what was sent: a mutating policy is met here, and not when the leader dies. */
+  #rehearsed(request: WriteRequest, { object }: Taken): RehearsalAnswer {
+    const found = known(object, this.#shape);
+    const would = found && sightingOf(found, this.#shape);
+    const what = would?.kind === 'record' ? alterationOf(request, would) : undefined;
+    return what === undefined ? { kind: 'allowed' } : { kind: 'refused', trouble: alteredTrouble(what, this.#subject) };
   }
 
   watch(tell: (news: WatchNews) => void): () => void {

@@ -2,11 +2,11 @@
 // one row after the other, since the next one wants them whole.
 // To check: L = 15 s where a restart must fit into the renew deadline; else the short timings. RBAC users throughout,
 // so that a restarted server's first 403s are met (row 14).
-import { cp, readFile, rm } from 'node:fs/promises';
+import { cp, readFile, rename, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { short } from '../../helpers/leader-run.ts';
+import { type Run, short } from '../../helpers/leader-run.ts';
 import { onOwnServers } from '../../helpers/on-servers.ts';
-import type { Stage } from '../../helpers/stage.ts';
+import { type Stage, staged } from '../../helpers/stage.ts';
 import { until } from '../../helpers/wait.ts';
 import type { Servers } from '../../helpers/servers.ts';
 import { type ConditionalRow, expectKept, inPod, playRow, type Played, printed, renewedAgain, startPair } from './table.ts';
@@ -113,6 +113,13 @@ const rows: readonly ConditionalRow[] = [
   },
 ];
 
+/** How many requests about Leases the API server has answered, but for watches. */
+async function leaseRequests(): Promise<number> {
+  const { text } = await servers.admin('GET', '/metrics');
+  const counts = text.matchAll(/^apiserver_request_total\{[^}]*resource="leases"[^}]*verb="(GET|POST|PUT)"[^}]*\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, , count]) => sum + Number(count), 0);
+}
+
 onOwnServers('the fault matrix, servers', ({ servers: own, figures }) => {
   const table: Played[] = [];
   beforeAll(() => {
@@ -128,7 +135,48 @@ onOwnServers('the fault matrix, servers', ({ servers: own, figures }) => {
     table.push(await playRow(servers, row));
     expect(table.at(-1)?.worstOverlapMs).toBe(0);
   });
+
+  test.each(['kubeconfig', 'pod'] as const)('five leaders ask no flood of questions when etcd is put back under a living API server (%s)', async (shape) => {
+    await staged(servers, async (stage) => {
+      const leaders: Run[] = [];
+      for (const name of ['one', 'two', 'three', 'four', 'five']) {
+        leaders.push(await stage.start(name, { ...patient, lock: `${stage.namespace}/${name}` }));
+        await stage.stamps.started(name);
+      }
+      const renewed = async () => {
+        for (const leader of leaders) await leader.event('renewed', { from: leader.events.length });
+      };
+      await putBack(async () => {
+        await renewed();
+        await renewed();
+      });
+      const at = Date.now();
+      const before = await leaseRequests();
+      await until('9 s after it', () => Date.now() > at + 9000);
+      const asked = (await leaseRequests()) - before;
+      // When all is well each renews every 2 s.
+      expect(asked).toBeLessThanOrEqual(10 * 5 * (9000 / 2000));
+      const lost = leaders.filter((leader) => leader.all('lost').length > 0).length;
+      figures.push(`etcd put back under five leaders (${shape}): ${asked} requests in 9 s, ${lost} terms lost`);
+      await renewed();
+      // Five commands of five locks are no overlap.
+    }, { shape, unjudged: true });
+  });
 });
+
+/** Takes etcd back to what it held before `meanwhile`; the API server goes on as if nothing had happened. */
+async function putBack(meanwhile: () => Promise<void>): Promise<void> {
+  const data = await dataFolder();
+  const copy = `${data}-before`;
+  await servers.etcd.kill();
+  await cp(data, copy, { recursive: true });
+  await servers.etcd.restart();
+  await meanwhile();
+  await servers.etcd.kill();
+  await rm(data, { recursive: true });
+  await rename(copy, data);
+  await servers.etcd.restart();
+}
 
 async function dataFolder(): Promise<string> {
   const args = (await readFile(`/proc/${servers.etcd.pid}/cmdline`, 'utf8')).split('\0');

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { leaseLock } from '../../../src/locks/kube/lease.ts';
 import type { Lock, ReadAnswer, Sighting, Trouble, Version, WriteAnswer } from '../../../src/locks/lock.ts';
 import { openTransport } from '../../../src/kube-api/transport.ts';
-import { renewed, taken, type ElectionRecord } from '../../../src/locks/record.ts';
+import { formatSignature, renewed, taken, type ElectionRecord } from '../../../src/locks/record.ts';
 import { startFakeApi, type Asked, type FakeApi } from '../../helpers/fake-api.ts';
 
 const path = '/apis/coordination.k8s.io/v1/namespaces/default/leases/demo';
@@ -61,6 +61,16 @@ const stored = {
     fieldOfTheFuture: { a: [1] },
   },
 };
+
+/** What a server without policies makes of the write. */
+function asSent(changes: object = {}): object {
+  const annotations = { ...stored.metadata.annotations, 'leader-run/holder': formatSignature(signature) };
+  return {
+    ...stored,
+    metadata: { ...stored.metadata, resourceVersion: '99', annotations },
+    spec: { ...stored.spec, ...mine, ...changes },
+  };
+}
 
 /** Answers one after the other; the last one again and again. */
 function answers(...list: readonly [number, unknown, Record<string, string>?][]): void {
@@ -237,6 +247,24 @@ describe('a write', () => {
     expect(api.asked).toEqual([]);
   });
 
+  test('rehearsed is refused where a policy would change it, and says what', async () => {
+    const base = await readVersion();
+    answers([200, asSent({ leaseDurationSeconds: 5 })]);
+    expect(await lock.rehearse({ record: mine, signature, base }, attempt)).toMatchObject({
+      kind: 'refused',
+      trouble: { cause: 'altered', message: expect.stringContaining('leaseDurationSeconds is 5 where 15 was sent') as string },
+    });
+  });
+
+  test('that the server refuses in its own words hands them on, for when nothing else has changed', async () => {
+    const base = await readVersion();
+    answers(status(409, 'Conflict', {}, 'the object has been modified'));
+    expect(await lock.write({ record: mine, signature, base }, attempt)).toEqual({
+      kind: 'conflict',
+      message: 'cannot update lease default/demo at prod:6443: 409 the object has been modified',
+    });
+  });
+
   test('tells what is stored now as the server answers it', async () => {
     const base = await readVersion();
     answers([200, { ...stored, metadata: { ...stored.metadata, resourceVersion: '42' } }]);
@@ -248,7 +276,7 @@ describe('a write', () => {
 
   test('rehearsed is sent with dryRun, and what comes back is never taken for stored', async () => {
     const base = await readVersion();
-    answers([200, { ...stored, metadata: { ...stored.metadata, resourceVersion: '99' } }]);
+    answers([200, asSent()]);
     expect(await lock.rehearse({ record: mine, signature, base }, attempt)).toEqual({ kind: 'allowed' });
     expect(api.asked.at(-1)).toMatchObject({ method: 'PUT', path: `${path}?dryRun=All` });
     expect(await lock.write({ record: mine, signature, base: { object: 'u-1', state: '99' } }, attempt)).toEqual({
@@ -294,7 +322,7 @@ describe('a creation', () => {
       spec: mine,
     });
     answers(exists);
-    expect(await create()).toEqual({ kind: 'conflict' });
+    expect(await create()).toMatchObject({ kind: 'conflict' });
   });
 
   test.each([
@@ -314,7 +342,7 @@ describe('a creation', () => {
 
   test('by POST onto an existing Lease is a conflict', async () => {
     answers(forbidden, status(409, 'AlreadyExists', { name: 'demo', kind: 'leases' }));
-    expect(await create()).toEqual({ kind: 'conflict' });
+    expect(await create()).toMatchObject({ kind: 'conflict' });
   });
 
   test('that is forbidden either way says which right is missing', async () => {

@@ -77,6 +77,8 @@ export class Key {
         (occupied ? 4 : 0) +
         (mustRead ? 8 : 0) +
         (request ? 16 : 0) +
+        // What it was asked for, should it fail.
+        (request?.must === true ? 64 : 0) +
         (term ? 32 : 0),
     );
     if (term) this.#add(this.#instant(term.leash.termBy));

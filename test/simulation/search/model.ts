@@ -390,14 +390,18 @@ export class Model {
 }
 
 /**
- * Counters that do nothing but make pauses longer go back to their first values, and the dice to theirs, so that there
- * are finitely many states. What a longer pause would do is looked at all the same: a process may be late at any time.
+ * Counters and doubts that do nothing but make pauses longer or looks more frequent go back to their first values,
+ * and the dice to theirs, so that there are finitely many states. What a longer pause would do is looked at all the
+ * same: a process may be late at any time.
  */
 function forgetful(answer: Step): Step {
-  const { failures, timeouts, lostRaces, herd, random, trouble } = answer.state;
-  if (failures === 0 && timeouts === 0 && lostRaces === 0 && !herd && random === firstDice && !trouble) return answer;
-  const forgotten = { failures: 0, timeouts: 0, lostRaces: 0, herd: undefined, random: firstDice, trouble: undefined };
-  return { ...answer, state: { ...answer.state, ...forgotten } };
+  const { failures, timeouts, lostRaces, herd, random, trouble, disputed, watch } = answer.state;
+  const none = failures === 0 && timeouts === 0 && lostRaces === 0 && random === firstDice;
+  if (none && !herd && !trouble && !disputed && watch.kind !== 'doubted') return answer;
+  const counters = { failures: 0, timeouts: 0, lostRaces: 0, herd: undefined, random: firstDice };
+  const forgotten = { ...counters, trouble: undefined, disputed: undefined };
+  const trusted = watch.kind === 'doubted' ? ({ kind: 'up' } as const) : watch;
+  return { ...answer, state: { ...answer.state, ...forgotten, watch: trusted } };
 }
 
 /** With a process of its own to write to; the other one is shared. */
