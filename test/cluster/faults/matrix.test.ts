@@ -95,6 +95,7 @@ const spoilers: readonly (readonly [row: string, fault: string, spoil: Spoil])[]
   ['28b', 'empty 200', (it) => { it.reply(200, ''); }],
   ['28c', 'HTML with 200', (it) => { it.reply(200, '<html>please log in</html>', { 'content-type': 'text/html' }); }],
   ['28d', 'an object of another kind', (it) => { it.reply(200, { kind: 'Secret', apiVersion: 'v1', metadata: { name: 'job', uid: 'a', resourceVersion: '1' } }); }],
+  ['48', 'every write a conflict, and nothing changes', (it) => it.kind === 'write' ? it.reply(409, status(409, 'Conflict', { details: { name: 'job', kind: 'leases' } })) : it.pass()],
   ['28e', 'accepts and never answers', () => undefined],
   ['28f', 'answers one byte a second', trickle],
 ];
@@ -118,6 +119,21 @@ const rows: readonly ConditionalRow[] = [
     row: `${row}+`, fault: `${fault}, for the leader, for good`, expected: 'taken over',
     play: (stage: Stage) => spoiltForGood(stage, spoil),
   })),
+  {
+    row: '51', fault: 'a watch that is open and tells nothing (a proxy keeps it back)',
+    expected: 'said, and the hand-over is met by looking',
+    play: async (stage) => {
+      const meddler = await meddlerBetween(stage);
+      meddler.meddle((exchange) => (exchange.kind === 'watch' ? exchange.begin(200, '') : exchange.pass()));
+      const { alice, bob } = await startPair(stage, { bob: { kubeconfig: meddler.file } });
+      await bob.event('watch-mute');
+      alice.signal('SIGTERM');
+      const { startedAt } = await stage.stamps.started('bob');
+      const { lastSeen } = await stage.stamps.started('alice');
+      expect(startedAt - lastSeen).toBeLessThan(short.leaseMs);
+      return { recoverMs: startedAt - lastSeen };
+    },
+  },
   {
     row: '28a+', fault: 'truncated JSON for all but the watch, for good',
     expected: 'same command: the watch acknowledges',
