@@ -6,9 +6,9 @@ import { printed, soak } from '../soak/soak.ts';
 import { onOwnServers } from '../helpers/on-servers.ts';
 
 onOwnServers('five candidates under random kills and faults', ({ servers }) => {
-  test('run one command at a time, leak nothing, and lead again when the faults cease', async () => {
+  test.each(['kubeconfig', 'pod'] as const)('run one command at a time, leak nothing, and lead again when the faults cease (%s)', async (shape) => {
     const seed = 20_261_122;
-    const figures = await soak({ servers: servers(), forMs: 12_000, seed }).catch((error: unknown) => {
+    const figures = await soak({ servers: servers(), forMs: 12_000, seed, shape }).catch((error: unknown) => {
       throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
     });
     const table = printed(figures);

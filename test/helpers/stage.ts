@@ -120,7 +120,10 @@ export class Stage {
       ...command,
     ];
     const words = [...place.through, ...through, process.execPath, leaderRun, ...given];
-    return this.#launch(name, words, { ...place.env, ...options.env });
+    const run = this.#launch(name, words, { ...place.env, ...options.env });
+    // Its files are replaced for as long as it reads them.
+    void run.ended.then(() => place.pod?.close());
+    return run;
   };
 
   /** client-go's own elector: `binary` is what `clientGoElector` gives. */
@@ -170,7 +173,7 @@ export class Stage {
     if (this.#shape === 'kubeconfig') return { flags: ['--kubeconfig', config], through: [], env: {} };
     const pod = await openPod(path.join(this.folder, `${name}.pod`), await readFile(config, 'utf8'));
     this.#pods.push(pod);
-    return { flags: [], through: pod.through, env: pod.env };
+    return { flags: [], through: pod.through, env: pod.env, pod };
   }
 
   async #configOf(name: string, { user = 'worker', server, kubeconfig }: StartOptions): Promise<string> {
@@ -186,6 +189,7 @@ interface Place {
   readonly flags: readonly string[];
   readonly through: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly pod?: Pod;
 }
 
 /** The Lease `job` of the stage, as the admin sees and changes it. */

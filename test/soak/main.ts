@@ -1,4 +1,5 @@
-// The soak as a program: `npm run soak:cluster -- --minutes 10`, or with `--seed N` the schedule of an earlier one.
+// The soak as a program: `npm run soak:cluster -- --minutes 10`, or with `--seed N` the schedule of an earlier one,
+// with `--pod` in the shape of pods.
 // Decides nothing; soak.ts does. Started by scripts/soak-cluster.mjs.
 // Invariant: it ends with 1 when anything was seen that must not be, and with a table either way.
 
@@ -10,6 +11,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    pod: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
@@ -19,7 +21,7 @@ console.log(`seed ${seed}, ${values.minutes} minutes`);
 
 const servers = await startServers();
 try {
-  const figures = await soak({ servers, forMs, seed, say: console.log });
+  const figures = await soak({ servers, forMs, seed, shape: values.pod ? 'pod' : 'kubeconfig', say: console.log });
   console.log(printed(figures));
   const { worstOverlapMs, complaints, leaked, crashes } = figures;
   const faults = complaints.length + leaked.length + crashes.length;

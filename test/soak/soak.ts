@@ -10,7 +10,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Run } from '../helpers/leader-run.ts';
 import { isAlive } from '../helpers/procfs.ts';
-import { type Stage, staged } from '../helpers/stage.ts';
+import { type Shape, type Stage, staged } from '../helpers/stage.ts';
 import { until } from '../helpers/wait.ts';
 import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy.ts';
 import type { Servers } from '../helpers/servers.ts';
@@ -21,6 +21,8 @@ export interface SoakOptions {
   readonly servers: Servers;
   readonly forMs: number;
   readonly seed: number;
+  /** How the candidates find their cluster. Unset: by a kubeconfig. */
+  readonly shape?: Shape;
   /** Told once in a while; none: silence. */
   readonly say?: (line: string) => void;
 }
@@ -65,7 +67,7 @@ const seats = 5;
 const sampleMs = 500;
 const patienceMs = 60_000;
 
-export async function soak({ servers, forMs, seed, say }: SoakOptions): Promise<SoakFigures> {
+export async function soak({ servers, forMs, seed, shape = 'kubeconfig', say }: SoakOptions): Promise<SoakFigures> {
   let figures: SoakFigures | undefined;
   await staged(servers, async (stage) => {
     const proxies = await Promise.all(Array.from({ length: seats }, () => proxyOf(servers)));
@@ -74,7 +76,7 @@ export async function soak({ servers, forMs, seed, say }: SoakOptions): Promise<
     } finally {
       for (const proxy of proxies) proxy.close();
     }
-  });
+  }, { shape });
   if (figures === undefined) throw new Error('the soak has no figures');
   return figures;
 }
