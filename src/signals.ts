@@ -10,8 +10,15 @@ import type { Report } from './observe/events.ts';
 /** These ask leader-run to stop; with a command running, the last two are the command's own affair. */
 const stopping = ['SIGTERM', 'SIGINT'] as const;
 const hangingUp = ['SIGHUP', 'SIGQUIT'] as const;
-const messages = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGWINCH', 'SIGCONT'] as const;
-const ignored = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGPIPE'] as const;
+/** Some of them end a process that does not listen: then the command, as without leader-run. */
+const messages: readonly NodeJS.Signals[] = [
+  ...(['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGWINCH', 'SIGCONT', 'SIGURG'] as const),
+  ...(['SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGVTALRM', 'SIGXCPU'] as const),
+];
+/** A terminal's job control sends them to whoever it has started; without a terminal they are messages. */
+const jobControl = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const;
+/** An answer to a key that was pressed twice, or that a parent has passed on again, is no second wish. */
+const impatientAfterMs = 1000;
 
 /** What runs at the moment, as far as signals concern it. */
 export interface Receiver {
@@ -27,8 +34,8 @@ export interface SignalDesk {
   readonly asked: () => NodeJS.Signals | undefined;
   /** Sends signals to whatever runs now; undefined: nothing does. */
   attach(receiver: Receiver | undefined): void;
-  /** Whom to tell of signals that are ignored. */
-  reportTo(report: Report): void;
+  /** Whom to tell of signals that are ignored; and what time it is, by a clock that only goes on. */
+  reportTo(report: Report, nowMs: () => number): void;
   /** Ends this process as the signal would have, had no handler listened. Returns if the signal does not end it. */
   reraise(signal: NodeJS.Signals): void;
 }
@@ -37,6 +44,8 @@ export interface SignalDesk {
 export function openSignalDesk(onTerminal: boolean): SignalDesk {
   const stop = new AbortController();
   let asked: NodeJS.Signals | undefined;
+  let askedAtMs = 0;
+  let nowMs = (): number => 0;
   let receiver: Receiver | undefined;
   let report: Report | undefined;
   const told = new Set<NodeJS.Signals>();
@@ -44,9 +53,17 @@ export function openSignalDesk(onTerminal: boolean): SignalDesk {
   const ask = (signal: NodeJS.Signals): void => {
     if (asked === undefined) {
       asked = signal;
+      askedAtMs = nowMs();
       stop.abort();
-    } else if (onTerminal) receiver?.kill();
-    else receiver?.forward(signal);
+    } else if (!onTerminal || signal !== 'SIGINT') receiver?.forward(signal);
+    else if (nowMs() - askedAtMs >= impatientAfterMs) receiver?.kill();
+  };
+  const message = (signal: NodeJS.Signals): void => {
+    receiver?.forward(signal);
+  };
+  const ignore = (signal: NodeJS.Signals): void => {
+    if (!told.has(signal)) report?.({ kind: 'ignored-signal', signal });
+    told.add(signal);
   };
   for (const signal of stopping) process.on(signal, ask);
   for (const signal of hangingUp) {
@@ -55,25 +72,19 @@ export function openSignalDesk(onTerminal: boolean): SignalDesk {
       else ask(signal);
     });
   }
-  for (const signal of messages) {
-    process.on(signal, () => {
-      receiver?.forward(signal);
-    });
-  }
-  for (const signal of ignored) {
-    process.on(signal, () => {
-      if (!told.has(signal)) report?.({ kind: 'ignored-signal', signal });
-      told.add(signal);
-    });
-  }
+  // Some are Linux's own.
+  for (const signal of messages.filter((name) => name in constants.signals)) process.on(signal, message);
+  for (const signal of jobControl) process.on(signal, onTerminal ? ignore : message);
+  process.on('SIGPIPE', ignore);
   return {
     stop: stop.signal,
     asked: () => asked,
     attach: (next) => {
       receiver = next;
     },
-    reportTo: (next) => {
+    reportTo: (next, clock) => {
       report = next;
+      nowMs = clock;
     },
     reraise: (signal) => {
       process.removeAllListeners(signal);

@@ -14,6 +14,7 @@ import {
   type Member,
   type Order,
   outlasted,
+  type SignalTo,
   step,
   type StopOrder,
 } from './life.ts';
@@ -23,6 +24,7 @@ import type { Guardian } from './guardian/guardian.ts';
 export interface ChildOptions {
   /** What the leash sends when it is pulled. */
   readonly stopSignal: NodeJS.Signals;
+  readonly signalTo: SignalTo;
   readonly clock: Clock;
   readonly report: Report;
   /** One line per lease duration about processes that cannot be killed. */
@@ -68,13 +70,13 @@ export class Child {
     hands: Hands,
     leash: HeldLeash,
   ) {
-    const { clock, stopSignal, leaseDurationMs } = options;
+    const { clock, stopSignal, signalTo, leaseDurationMs } = options;
     this.#options = options;
     this.#guardian = guardian;
     this.#hands = hands;
     this.#lastNow = clock.now();
     const isInit = hands.others !== undefined;
-    this.#life = begin({ pid, at: this.#lastNow, stopSignal, leaseDurationMs, isInit }, leash);
+    this.#life = begin({ pid, at: this.#lastNow, stopSignal, signalTo, leaseDurationMs, isInit }, leash);
     this.#over = new Promise((resolve) => (this.#resolve = resolve));
     this.pid = pid;
     this.ended = exited.then((end) => {
@@ -146,19 +148,24 @@ export class Child {
     return step(this.#life, fact, this.#lastNow);
   }
 
+  #signal(to: SignalTo, signal: NodeJS.Signals): void {
+    if (to === 'group') this.#hands.signalGroup(signal);
+    else this.#hands.signalEach([this.pid], signal);
+  }
+
   #perform(order: Order): void {
     const hands = this.#hands;
     switch (order.kind) {
       case 'tell':
         hands.look();
-        hands.signalGroup(order.signal);
+        this.#signal(order.to, order.signal);
         // A stopped command acts on nothing until it is continued.
-        return hands.signalGroup('SIGCONT');
+        return this.#signal(order.to, 'SIGCONT');
       case 'tell-each':
         hands.signalEach(order.pids, 'SIGTERM');
         return hands.signalEach(order.pids, 'SIGCONT');
       case 'pass-on':
-        return hands.signalGroup(order.signal);
+        return this.#signal(order.to, order.signal);
       case 'kill': {
         // Descendants are found through their parents, so before these are gone.
         const found = hands.look();

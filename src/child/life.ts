@@ -41,6 +41,9 @@ export interface StopOrder {
   readonly patienceMs?: number | undefined;
 }
 
+/** The command's whole process group, or the process alone that is the command, which then tells its own. */
+export type SignalTo = 'group' | 'command';
+
 /** What does not change while it lives. */
 export interface Birth {
   /** The command's pid and process group. */
@@ -48,6 +51,8 @@ export interface Birth {
   readonly at: Now;
   /** What the leash sends when it is pulled. */
   readonly stopSignal: NodeJS.Signals;
+  /** Who is told to stop, and gets messages. */
+  readonly signalTo: SignalTo;
   /** One line per lease duration about processes that cannot be killed. */
   readonly leaseDurationMs: number;
   /** We are process 1: each other process in our namespace belongs to the command, too. */
@@ -79,11 +84,11 @@ export interface Member {
 }
 
 export type Order =
-  /** Look, so that no process gets out of sight; then this signal and SIGCONT to the group. */
-  | { readonly kind: 'tell'; readonly signal: NodeJS.Signals }
+  /** Look, so that no process gets out of sight; then this signal and SIGCONT. */
+  | { readonly kind: 'tell'; readonly signal: NodeJS.Signals; readonly to: SignalTo }
   /** SIGTERM and SIGCONT to each. */
   | { readonly kind: 'tell-each'; readonly pids: readonly number[] }
-  | { readonly kind: 'pass-on'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'pass-on'; readonly signal: NodeJS.Signals; readonly to: SignalTo }
   /** Look; then SIGKILL to the group and to the processes that the look found. */
   | { readonly kind: 'kill' }
   | { readonly kind: 'look' }
@@ -197,7 +202,7 @@ function apply(turn: Turn, fact: Fact): void {
       turn.life = { ...life, leash: { ...life.leash, graceBy: now } };
       return;
     case 'message':
-      if (!hasExited(life)) passOn(turn, fact.signal);
+      if (!hasExited(life)) passOn(turn, life, fact.signal);
       return;
     case 'exited':
       if (!hasExited(life)) exited(turn, life, fact);
@@ -239,10 +244,15 @@ function exited(turn: Turn, life: Living, { status, signal }: Extract<Fact, { ki
     ...{ birth, patienceMs, atOnce, failure, exit },
     // If the command was told to stop, its other processes keep that grace. If it ended by itself, they get their own.
     leash: life.state === 'running' ? shorten(leash, leftoverGraceMs, now) : leash,
-    told: life.state === 'running' ? 'nobody' : life.state === 'told' ? 'group' : 'all',
+    told: toldUpTo(life),
     killed: life.state === 'killed' ? life.killed : undefined,
     lookMs: firstLookMs,
   };
+}
+
+function toldUpTo({ state, birth }: Living): Clearing['told'] {
+  if (state !== 'running' && state !== 'told') return 'all';
+  return state === 'told' && birth.signalTo === 'group' ? 'group' : 'nobody';
 }
 
 function seen(turn: Turn, life: Clearing, members: readonly Member[] | undefined): void {
@@ -342,12 +352,15 @@ function kill(turn: Turn, life: Exclude<Living, Emptying>): void {
 
 /** Once per command: by the leash or by the order to stop, whichever comes first. */
 function tell(turn: Turn, life: Extract<Life, { state: 'running' }>, signal: NodeJS.Signals, why: Why): void {
-  turn.orders.push({ kind: 'tell', signal }, { kind: 'report', event: { kind: 'signalled', signal, why } });
+  turn.orders.push(
+    { kind: 'tell', signal, to: life.birth.signalTo },
+    { kind: 'report', event: { kind: 'signalled', signal, why } },
+  );
   turn.life = { ...life, state: 'told' };
 }
 
-function passOn(turn: Turn, signal: NodeJS.Signals): void {
-  turn.orders.push({ kind: 'pass-on', signal });
+function passOn(turn: Turn, { birth }: Living, signal: NodeJS.Signals): void {
+  turn.orders.push({ kind: 'pass-on', signal, to: birth.signalTo });
   turn.orders.push({ kind: 'report', event: { kind: 'signalled', signal, why: 'forwarded' } });
 }
 

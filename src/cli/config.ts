@@ -41,6 +41,7 @@ export interface Config {
   readonly lostStatus: number;
   readonly stopGraceMs: number;
   readonly stopSignal: NodeJS.Signals;
+  readonly signalTo: 'group' | 'command';
   readonly onLost: 'rejoin' | 'exit';
   readonly guardian: 'auto' | 'sh' | 'node' | 'off';
   /** Whether the lock object is given Events about who leads. */
@@ -127,6 +128,7 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
     lostStatus: values.lostExitCode,
     stopGraceMs: values.stopGrace,
     stopSignal: values.stopSignal,
+    signalTo: values.signalTo,
     // Who will not wait long for the lock does not want to wait for it again either.
     onLost: values.onLost ?? (untilCertain || wait.kind !== 'forever' ? 'exit' : 'rejoin'),
     guardian: values.guardian,

@@ -212,6 +212,13 @@ export const options = {
     standard: 'SIGTERM',
     help: 'what the command gets when leader-run is asked to stop',
   }),
+  signalTo: row({
+    group: 'Command',
+    value: '<whom>',
+    parse: oneOf(['group', 'command']),
+    standard: 'group',
+    help: "who gets signals: the command's process group, or the command alone; SIGKILL goes to all",
+  }),
   stopGrace: row({
     group: 'Command',
     value: '<time>',

@@ -56,7 +56,7 @@ async function lead(config: Config, context: Context): Promise<Ending> {
   const { logFormat: format, logLevel: level, colour } = config;
   const after: Clock['after'] = (ms, callback) => clock.after(ms, callback);
   const log = await openLog({ format, level, colour, after, wall: () => clock.now().wall });
-  context.desk.reportTo(log.report);
+  context.desk.reportTo(log.report, () => clock.now().mono);
   let ending: RunEnding;
   try {
     const stage = await open(config, context, clock, log.report);
@@ -83,7 +83,7 @@ interface Stage {
 }
 
 async function open(config: Config, { env, version }: Context, clock: Clock, report: Report): Promise<Stage> {
-  const { identity, timing, store, command, args, stopSignal } = config;
+  const { identity, timing, store, command, args, stopSignal, signalTo } = config;
   const { name, namespace } = config.lock;
   const { leaseDurationMs } = timing;
   const warn = (message: string): void => {
@@ -97,6 +97,7 @@ async function open(config: Config, { env, version }: Context, clock: Clock, rep
       inherited: env,
       guardian: config.guardian,
       stopSignal,
+      signalTo,
       clock,
       report,
       leaseDurationMs,

@@ -52,6 +52,7 @@ describe('the command line', () => {
       lostStatus: 122,
       stopGraceMs: 25_000,
       stopSignal: 'SIGTERM',
+      signalTo: 'group',
       onLost: 'rejoin',
       guardian: 'auto',
       events: true,
@@ -67,7 +68,7 @@ describe('the command line', () => {
     const line =
       '--lock demo -n jobs --lock-kind lease --kubeconfig ./config --context there --identity me --lease-duration 30s ' +
       '--renew-deadline 12s --retry-period 3s --lost-grace 4s --foreign-grace 0 --new-lock-wait 30s --wait 1m --try ' +
-      '--on-lost rejoin --conflict-exit-code 0 --lost-exit-code 255 --stop-signal int --stop-grace 0 --hold-for 1m30s ' +
+      '--on-lost rejoin --conflict-exit-code 0 --lost-exit-code 255 --stop-signal int --signal-to command --stop-grace 0 --hold-for 1m30s ' +
       '--guardian off --no-events --log-level debug --log-format pretty -- job a';
     expect(configOf(line)).toEqual({
       lock: { namespace: 'jobs', name: 'demo' },
@@ -83,6 +84,7 @@ describe('the command line', () => {
       lostStatus: 255,
       stopGraceMs: 0,
       stopSignal: 'SIGINT',
+      signalTo: 'command',
       onLost: 'rejoin',
       guardian: 'off',
       events: false,

@@ -6,10 +6,12 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 
 const [, script, socketPath, name, ...args] = process.argv;
-const signals = ['HUP', 'INT', 'QUIT', 'TERM', 'USR1', 'USR2', 'ALRM', 'WINCH', 'CONT', 'TSTP', 'TTIN', 'TTOU'];
+const asking = ['HUP', 'INT', 'QUIT', 'TERM', 'USR1', 'USR2', 'ALRM', 'WINCH', 'CONT', 'TSTP', 'TTIN', 'TTOU'];
+const signals = [...asking, 'URG', 'IO', 'PWR', 'STKFLT', 'VTALRM', 'XCPU'].filter((name) => `SIG${name}` in constants.signals);
 const heard = [];
 let say = (message) => heard.push(message);
 for (const signal of signals) process.on(`SIG${signal}`, () => say({ got: `SIG${signal}` }));

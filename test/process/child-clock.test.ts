@@ -48,6 +48,7 @@ async function prepare(arena: Arena): Promise<Prepared> {
     inherited: arena.environment(),
     guardian: 'off',
     stopSignal: 'SIGTERM',
+    signalTo: 'group',
     clock,
     report: (event) => events.push(event),
     leaseDurationMs: 60_000,

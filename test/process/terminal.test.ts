@@ -5,7 +5,7 @@ import { describe } from 'vitest';
 import { type Arena, type RunOptions, test } from '../helpers/arena.ts';
 import { longTiming, type Run, shortTiming } from '../helpers/leader-run.ts';
 import { missing } from '../helpers/machine.ts';
-import { stateOf } from '../helpers/procfs.ts';
+import { childrenOf, stateOf } from '../helpers/procfs.ts';
 
 const lacking = missing('script');
 const ctrlC = '\x03';
@@ -39,17 +39,39 @@ describe.concurrent('leader-run', () => {
       expect(await run.end()).toMatchObject({ status: 3 });
     });
 
-    test('a second Ctrl-C kills the command', async ({ arena, expect, skip }) => {
+    test('a second Ctrl-C, after a second or more, kills the command', async ({ arena, expect, skip }) => {
       if (lacking !== undefined) return skip(lacking);
       const run = onTerminal(arena, { timing: longTiming });
       const puppet = await arena.next();
       type(run, ctrlC);
       await puppet.hears('SIGINT');
+      const at = performance.now();
+      await arena.until('a second is over', () => performance.now() > at + 1100);
       type(run, ctrlC);
       await puppet.isOver();
       expect(puppet.got.filter((signal) => signal === 'SIGINT')).toHaveLength(1);
       expect(await run.end()).toMatchObject({ status: 137 });
       expect(arena.isFree()).toBe(true);
+    });
+
+    test('one Ctrl-C that the parent passes on as well is one: the command keeps its grace', async ({
+      arena,
+      expect,
+      skip,
+    }) => {
+      if (lacking !== undefined) return skip(lacking);
+      const run = onTerminal(arena, { timing: longTiming });
+      const puppet = await arena.next();
+      const [leaderRun = 0] = childrenOf(run.pid);
+      type(run, ctrlC);
+      await puppet.hears('SIGINT');
+      process.kill(leaderRun, 'SIGINT');
+      process.kill(leaderRun, 'SIGTERM');
+      // A fence: the second SIGINT came before this.
+      await puppet.hears('SIGTERM');
+      expect(puppet.got.filter((signal) => signal === 'SIGINT')).toHaveLength(1);
+      puppet.exit(3);
+      expect(await run.end()).toMatchObject({ status: 3 });
     });
 
     test('#27 Ctrl-Z stops neither leader-run nor the command, and is told once', async ({ arena, expect, skip }) => {

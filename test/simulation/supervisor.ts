@@ -79,7 +79,7 @@ export class JudgedChild extends Child {
   constructor(parts: SupervisorParts, command: Command, held: HeldLeash) {
     const { process, leaseDurationMs, guardian, runner, oracle, run } = parts;
     const report = graceJudge(parts, command);
-    const options = { clock: process.clock, stopSignal: 'SIGTERM', leaseDurationMs, report } as const;
+    const options = { clock: process.clock, stopSignal: 'SIGTERM', signalTo: 'group', leaseDurationMs, report } as const;
     const watched = {
       arm: async (): Promise<boolean> => {
         if (command.alive) oracle.leashed(runner, run, this.#latest);

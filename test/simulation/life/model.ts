@@ -7,7 +7,9 @@
 
 import type { Now } from '../../../src/clock.ts';
 import { hold, type Leash } from '../../../src/child/leash.ts';
-import { begin, type Fact, type Life, type Member, type Order, step, type StopOrder } from '../../../src/child/life.ts';
+import {
+  begin, type Fact, type Life, type Member, type Order, type SignalTo, step, type StopOrder,
+} from '../../../src/child/life.ts';
 
 /** Milliseconds. */
 const tickMs = 500;
@@ -25,6 +27,10 @@ const orders = {
   insisted: { signal: undefined, graceMs: 0, why: 'asked' },
 } as const satisfies Record<string, StopOrder>;
 type OrderName = keyof typeof orders;
+
+function isToldBy({ pid, group }: Part, to: SignalTo): boolean {
+  return to === 'command' ? pid === mainPid : group === mainPid;
+}
 
 /** A process of the command, as it really is. */
 interface Part {
@@ -65,6 +71,8 @@ export interface Limits {
   /** So many orders to stop, of any kinds and in any order. */
   readonly orders: number;
   readonly isInit: boolean;
+  /** Unset: the group. */
+  readonly signalTo?: SignalTo;
 }
 
 export type Visit = (move: string, next: Place) => void;
@@ -87,8 +95,9 @@ export class Model {
 
   start(): Place {
     const leash = leashAt(0);
-    const { isInit } = this.#limits;
-    const birth = { pid: mainPid, at: nowAt(0), stopSignal: 'SIGTERM', leaseDurationMs: 1_000, isInit } as const;
+    const { isInit, signalTo = 'group' } = this.#limits;
+    const common = { pid: mainPid, at: nowAt(0), stopSignal: 'SIGTERM', leaseDurationMs: 1_000 } as const;
+    const birth = { ...common, signalTo, isInit };
     const others = this.#limits.others.map((where, i): Part => {
       const pid = mainPid + 1 + i;
       const group = where === 'in group' ? mainPid : pid;
@@ -172,7 +181,7 @@ export class Model {
     const { parts } = place;
     switch (order.kind) {
       case 'tell':
-        return { ...place, parts: parts.map((part) => (part.group === mainPid ? told(part) : part)) };
+        return { ...place, parts: parts.map((part) => (isToldBy(part, order.to) ? told(part) : part)) };
       case 'tell-each':
         return { ...place, parts: parts.map((part) => (isAmong(part, order.pids) ? told(part) : part)) };
       case 'kill':

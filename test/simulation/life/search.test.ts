@@ -9,6 +9,7 @@ const bounds: readonly { readonly name: string; readonly limits: Limits; readonl
   { name: 'with another in its group', limits: { others: ['in group'], ticks: 6, renewals: 0, orders: 1, isInit: false }, states: 30_000 },
   { name: 'with another apart', limits: { others: ['apart'], ticks: 6, renewals: 0, orders: 1, isInit: false }, states: 30_000 },
   { name: 'with both', limits: { others: ['in group', 'apart'], ticks: 5, renewals: 0, orders: 1, isInit: false }, states: 50_000 },
+  { name: 'with both, the command alone being told', limits: { others: ['in group', 'apart'], ticks: 4, renewals: 0, orders: 1, isInit: false, signalTo: 'command' }, states: 20_000 },
   { name: 'as process 1', limits: { others: ['unmarked'], ticks: 5, renewals: 0, orders: 1, isInit: true }, states: 10_000 },
 ];
 
