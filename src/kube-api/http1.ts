@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import type { Connection, Incoming, Outgoing } from './connection.ts';
 import type { Dialed } from './dial.ts';
 import { NotHandled } from './failure.ts';
-import { assertOpen } from './proxy.ts';
+import { assertOpen } from './tcp.ts';
 
 export function http1Connection(
   first: Socket,

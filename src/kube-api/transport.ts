@@ -13,7 +13,7 @@ import { dial, type Dialed } from './dial.ts';
 import { type Deadline, type Failure, failureOf, startDeadline, TooLong } from './failure.ts';
 import { http1Connection } from './http1.ts';
 import { http2Connection, type PingTimes } from './http2.ts';
-import { assertOpen } from './proxy.ts';
+import { assertOpen } from './tcp.ts';
 import type { KubeTarget } from './target.ts';
 
 export interface Call {
