@@ -1,8 +1,8 @@
 // Whether a proxy stands between us and the API server, and the way through it. Decides by the kubeconfig's proxy-url,
 // else by HTTPS_PROXY and NO_PROXY as kubectl does (golang.org/x/net/http/httpproxy). Ends with a plain socket to the
 // server; TLS with the server is dial.ts's, so no proxy ever sees a request.
-// Invariants: a proxy of https is judged by its own name before it sees a password; as of tcp.ts, an aborted dial leaves
-// no socket open and no socket is unheard.
+// Invariants: an https proxy is judged by its own name before it sees a password; as in tcp.ts, an aborted dial leaves
+// no socket open, and no socket is unheard.
 
 import http from 'node:http';
 import { BlockList, isIP, type Socket } from 'node:net';

@@ -188,9 +188,9 @@ describe('requests get through', () => {
     });
 
     test.each([
-      { what: 'another name', host: '127.0.0.2', pair: () => certificates.server, said: /^the proxy 127\.0\.0\.2: .*127\.0\.0\.2/ },
-      { what: 'a signature of a stranger', host: '127.0.0.1', pair: () => certificates.stranger, said: /^the proxy 127\.0\.0\.1: .*self.signed/ },
-    ])('whose certificate has $what gets no password', async ({ host, pair, said }) => {
+      { name: 'another name', host: '127.0.0.2', pair: () => certificates.server, said: /^the proxy 127\.0\.0\.2: .*127\.0\.0\.2/ },
+      { name: 'a signature of a stranger', host: '127.0.0.1', pair: () => certificates.stranger, said: /^the proxy 127\.0\.0\.1: .*self.signed/ },
+    ])('whose certificate has $name gets no password', async ({ host, pair, said }) => {
       const target = await api();
       const { port } = await proxyWith(pair(), target, host);
       expect(await ask(`https://bob:secret@${host}:${String(port)}`, target)).toMatchObject({

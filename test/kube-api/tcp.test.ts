@@ -1,4 +1,5 @@
-// From a name to a socket: which address is tried when, what becomes of the others, and what is said when none is there.
+// From a name to a socket: which address is tried when, what becomes of the others, and what is said when none can be
+// reached.
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test, vi } from 'vitest';
