@@ -1,9 +1,9 @@
 // From a host's name to one connected TCP socket. Decides in which order the addresses of a name are tried, and when:
 // as RFC 8305 says, a new one every 250 ms beside those that are still under way. Node's own race gives an address up
 // after 250 ms, so that a slow network behind a dead address is never reached. Knows neither TLS nor a proxy.
-// Invariants: an aborted dial leaves no socket open; every socket has a listener from its making on, since it may fail
-// while its next user is still waiting for something else, and an unheard error ends the process (`heard`); a name is
-// looked up once at a time, however many wait, since a lookup that no server answers holds a thread that no abort frees.
+// Invariants: an aborted dial leaves no socket open; every socket has a listener from its making on (`heard`), since it
+// may fail while its next user waits for something else, and an unheard error ends the process; a name is looked up
+// once at a time, however many wait, since a lookup without an answer holds a thread that no abort frees.
 
 import { isIP, connect, type Socket } from 'node:net';
 import { getSystemErrorMap } from 'node:util';

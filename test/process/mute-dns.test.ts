@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
 import { type Arena, test } from '../helpers/arena.ts';
-import { muteNameServer, noNames, withNames } from '../helpers/names.ts';
+import { nameServer, noNames, withNames } from '../helpers/names.ts';
 import { textOf } from '../helpers/procfs.ts';
 
 const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
@@ -29,7 +29,8 @@ const program = (arena: Arena): string => join(arena.bundle, 'bin/leader-run.js'
 describe.concurrent('a name server that does not answer', () => {
   test('holds up the exit for two time-outs of a second, not for 10 s', async ({ arena, expect, skip }) => {
     skip(lacking !== undefined, lacking);
-    const dns = await muteNameServer();
+    const dns = await nameServer();
+    dns.mute();
     const through = withNames(join(arena.folder, 'names'), [], [`nameserver ${dns.address}`]);
     const flags = ['--kubeconfig', kubeconfigOf(arena, 'https://mute.test:6443'), '--log-format=json'];
     const words = [...through, process.execPath, program(arena), ...flags, '--lock=a/b', '--wait=1s', '--', 'true'];
