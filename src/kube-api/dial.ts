@@ -43,6 +43,7 @@ export async function dial(
       const options = { secureContext, ...namesOf(name, undefined), rejectUnauthorized: !trust.insecure };
       return await secured(plain, options, signal);
     } catch (error) {
+      if (signal.aborted) throw error;
       throw Object.assign(new Error(`the proxy ${name}: ${messageOf(error)}`), { code: codeOf(error) });
     }
   }
