@@ -46,7 +46,7 @@ export interface OpenOptions {
   readonly version?: string;
   readonly clock?: Clock;
   /** Names kubeconfigs and proxies, and is what credential plugins inherit. Default: this process's own. */
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Told of what comes up later, while the lock is used. */
   readonly warn?: (message: string) => void;
 }
