@@ -114,6 +114,7 @@ const timerReasons: Readonly<Record<string, string>> = {
   'src/kube-api/failure.ts': "a request's limit, which ends the request",
   'src/locks/kube/watch.ts': 'pauses between two watches',
   'src/kube-api/transport.ts': "a request's limit, which ends the request",
+  'src/kube-api/tcp.ts': "when the next address of a name is tried; the others' attempts go on",
 };
 
 const timers = new Set(['setTimeout', 'setInterval', 'timeout']);

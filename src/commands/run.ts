@@ -90,7 +90,7 @@ async function open(config: Config, { env, version }: Context, clock: Clock, rep
     report({ kind: 'note', level: 'warn', message });
   };
   const [opened, supervisor] = await Promise.all([
-    openLock({ store, namespace, name, clock, warn, version }),
+    openLock({ store, namespace, name, clock, warn, version, env }),
     createSupervisor({
       command,
       args,

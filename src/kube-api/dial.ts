@@ -13,9 +13,11 @@ import {
   type SecureContext,
   type TLSSocket,
 } from 'node:tls';
+import { codeOf, messageOf } from '../common/errors.ts';
 import { type Credentials, CredentialsError, errorCode } from './credentials.ts';
 import type { KubeTarget, Trust } from './target.ts';
-import { assertOpen, bareHost, connectTcp, heard, portOf, proxyFor, tunnel } from './proxy.ts';
+import { bareHost, portOf, proxyFor, tunnel } from './proxy.ts';
+import { assertOpen, connectTcp, heard } from './tcp.ts';
 
 export interface Dialed {
   readonly socket: Socket;
@@ -31,9 +33,25 @@ export async function dial(
   const { server, trust } = target;
   const [host, port] = [bareHost(server), portOf(server)];
   const proxy = proxyFor(server, target.proxy, env);
-  const connecting = proxy === undefined ? connectTcp(host, port, signal) : tunnel(proxy, host, port, signal);
+  let making: Promise<SecureContext> | undefined;
+  const context = (): Promise<SecureContext> => (making ??= makeContext(trust, credentials));
+
+  /** As kubectl judges it: by what is trusted at the server, and by the proxy's own name. */
+  async function securedProxy(plain: Socket, name: string): Promise<Socket> {
+    const [, secureContext] = await meanwhile(Promise.resolve(plain), context());
+    try {
+      const options = { secureContext, ...namesOf(name, undefined), rejectUnauthorized: !trust.insecure };
+      return await secured(plain, options, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw Object.assign(new Error(`the proxy ${name}: ${messageOf(error)}`), { code: codeOf(error) });
+    }
+  }
+
+  const connecting =
+    proxy === undefined ? connectTcp(host, port, signal) : tunnel(proxy, host, port, securedProxy, signal);
   if (server.protocol === 'http:') return { socket: await connecting, protocol: 'http/1.1' };
-  const [plain, secureContext] = await meanwhile(connecting, makeContext(trust, credentials));
+  const [plain, secureContext] = await meanwhile(connecting, context());
   const socket = await secured(
     plain,
     {
@@ -122,7 +140,7 @@ async function secured(plain: Socket, options: ConnectionOptions, signal: AbortS
       reject(error);
     }
     function closed(): void {
-      failed(new Error('the server closed the connection during the TLS handshake'));
+      failed(new Error('the connection was closed during the TLS handshake'));
     }
     signal.addEventListener('abort', abort, { once: true });
     socket.once('error', failed);

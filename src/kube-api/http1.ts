@@ -7,86 +7,94 @@ import http from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection, Incoming, Outgoing } from './connection.ts';
 import type { Dialed } from './dial.ts';
+import { headOf } from './exchange.ts';
 import { NotHandled } from './failure.ts';
-import { assertOpen } from './proxy.ts';
+import { assertOpen } from './tcp.ts';
 
-export function http1Connection(
-  first: Socket,
-  server: URL,
-  redial: (signal: AbortSignal) => Promise<Dialed>,
-): Connection {
-  const pool = new Pool(first);
-  let open = true;
-  return {
-    usable: () => open,
-    open: async (request, sending, signal) => {
-      if (pool.mustDial()) {
-        const { socket, protocol } = await redial(signal);
-        assertOpen(socket);
-        pool.add(socket);
-        if (protocol !== 'http/1.1') {
-          // The server has learnt HTTP/2 since: the next request finds a new connection.
-          open = false;
-          pool.destroy();
-          throw new NotHandled('the server changed its protocol');
-        }
+export class Http1Connection implements Connection {
+  readonly #server: URL;
+  readonly #redial: (signal: AbortSignal) => Promise<Dialed>;
+  readonly #pool: Pool;
+  #open = true;
+
+  constructor(first: Socket, server: URL, redial: (signal: AbortSignal) => Promise<Dialed>) {
+    this.#server = server;
+    this.#redial = redial;
+    this.#pool = new Pool(first);
+  }
+
+  usable(): boolean {
+    return this.#open;
+  }
+
+  async open(request: Outgoing, sending: () => void, signal: AbortSignal): Promise<Incoming> {
+    if (this.#pool.mustDial()) {
+      const { socket, protocol } = await this.#redial(signal);
+      assertOpen(socket);
+      this.#pool.add(socket);
+      if (protocol !== 'http/1.1') {
+        // The server has learnt HTTP/2 since: the next request finds a new connection.
+        this.destroy();
+        throw new NotHandled('the server changed its protocol');
       }
-      return await exchange(pool, server, request, sending, signal);
-    },
-    // An HTTP/1.1 peer cannot be asked; TCP keep-alive and the watch's own end must do.
-    keepAsking: () => () => undefined,
-    retire: () => {
-      open = false;
-      pool.closeWhenIdle();
-    },
-    destroy: () => {
-      open = false;
-      pool.destroy();
-    },
-  };
-}
+    }
+    return await this.#exchange(request, sending, signal);
+  }
 
-async function exchange(
-  pool: Pool,
-  server: URL,
-  request: Outgoing,
-  sending: () => void,
-  signal: AbortSignal,
-): Promise<Incoming> {
-  return await new Promise((resolve, reject) => {
+  /** An HTTP/1.1 peer cannot be asked; TCP keep-alive and the watch's own end must do. */
+  keepAsking(): () => void {
+    return () => undefined;
+  }
+
+  retire(): void {
+    this.#open = false;
+    this.#pool.closeWhenIdle();
+  }
+
+  destroy(): void {
+    this.#open = false;
+    this.#pool.destroy();
+  }
+
+  async #exchange(request: Outgoing, sending: () => void, signal: AbortSignal): Promise<Incoming> {
     signal.throwIfAborted();
     const { method, path, body } = request;
     const headers = {
       ...request.headers,
-      host: server.host,
+      host: this.#server.host,
       ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
     };
-    const outgoing = http.request({ agent: pool, method, path, headers });
-    function abort(): void {
-      outgoing.destroy(signal.reason as Error);
-    }
-    signal.addEventListener('abort', abort, { once: true });
+    const outgoing = http.request({ agent: this.#pool, method, path, headers });
     // Comes when the request has got its socket, in the same turn in which its head is written to it.
     outgoing.once('socket', sending);
-    outgoing.on('error', reject);
-    outgoing.once('close', () => {
-      signal.removeEventListener('abort', abort);
-      reject(new Error('the connection was closed before the answer'));
-    });
-    outgoing.once('response', (response) => {
-      response.on('error', () => undefined); // Its reader hears of it as well.
-      resolve({
-        status: response.statusCode ?? 0,
-        headers: response.headers,
-        body: response,
-        cancel: () => {
-          response.destroy();
-        },
-      });
-    });
     // As bytes: a text would be sent together with the head, whose bytes would then be encoded once more.
     outgoing.end(body === undefined ? undefined : Buffer.from(body));
-  });
+    return await headOf(
+      {
+        carrier: outgoing,
+        giveUp: (reason) => outgoing.destroy(reason),
+        broken: (error) => error ?? new Error('the connection was closed before the answer'),
+        answered: (resolve) => {
+          outgoing.once('response', (response) => {
+            resolve(incomingOf(response));
+          });
+        },
+      },
+      signal,
+    );
+  }
+}
+
+function incomingOf(response: http.IncomingMessage): Incoming {
+  response.on('error', () => undefined); // Its reader hears of it as well.
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: response,
+    cancel: () => {
+      response.destroy();
+    },
+  };
 }
 
 /** Node's own keep-alive pool, fed with sockets that are already connected and trusted. */

@@ -3,10 +3,18 @@
 // know HTTP/1.1 (http1.ts), nor what a request means.
 // Invariant: as of every Connection (connection.ts); an abort destroys the session, and with it all that is on it.
 
-import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  constants,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import { messageOf } from '../common/errors.ts';
 import type { Connection, Incoming, Outgoing } from './connection.ts';
+import { headOf } from './exchange.ts';
 import { NotHandled } from './failure.ts';
 
 /** How often a peer is asked whether it lives while a watch is open, and how long it may take to answer. */
@@ -24,10 +32,7 @@ export async function http2Connection(
   ping: PingTimes = { everyMs: pingEveryMs, withinMs: pongWithinMs },
 ): Promise<Connection> {
   const session = connectHttp2(server, { createConnection: () => socket, settings: { enablePush: false } });
-  // A request that waits for an answer hears of it through its stream; without a listener it would end the process.
-  session.on('error', () => undefined);
-  let draining = false;
-  session.on('goaway', () => (draining = true));
+  const connection = new Http2Connection(session, ping);
   await new Promise<void>((resolve, reject) => {
     session.once('connect', () => {
       resolve();
@@ -36,53 +41,90 @@ export async function http2Connection(
       reject(new Error('the connection was closed at once'));
     });
   });
-  return {
-    usable: () => !draining && !session.closed && !session.destroyed,
-    open: (request, sending, signal) => openStream(session, request, sending, signal),
-    keepAsking: () => keepPinging(session, ping),
-    retire: () => {
-      session.close();
-    },
-    destroy: () => {
-      session.destroy();
-    },
-  };
+  return connection;
 }
 
-async function openStream(
-  session: ClientHttp2Session,
-  request: Outgoing,
-  sending: () => void,
-  signal: AbortSignal,
-): Promise<Incoming> {
-  return await new Promise((resolve, reject) => {
+class Http2Connection implements Connection {
+  readonly #session: ClientHttp2Session;
+  readonly #ping: PingTimes;
+  #draining = false;
+
+  constructor(session: ClientHttp2Session, ping: PingTimes) {
+    this.#session = session;
+    this.#ping = ping;
+    // A request that waits for an answer hears of it through its stream; without a listener it would end the process.
+    session.on('error', () => undefined);
+    session.on('goaway', () => (this.#draining = true));
+  }
+
+  usable(): boolean {
+    return !this.#draining && !this.#session.closed && !this.#session.destroyed;
+  }
+
+  async open(request: Outgoing, sending: () => void, signal: AbortSignal): Promise<Incoming> {
     signal.throwIfAborted();
-    const { body } = request;
     sending();
-    const stream = startStream(session, request);
-    if (body !== undefined) stream.end(body);
-    function abort(): void {
-      session.destroy(signal.reason as Error);
-    }
-    signal.addEventListener('abort', abort, { once: true });
-    stream.once('close', () => {
-      signal.removeEventListener('abort', abort);
-      reject(brokenStream(stream));
-    });
-    stream.on('error', (error: Error) => {
-      reject(stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? brokenStream(stream) : error);
-    });
-    stream.once('response', (headers) => {
-      resolve({
-        status: headers[':status'] ?? 0,
-        headers,
-        body: stream,
-        cancel: () => {
-          stream.close(constants.NGHTTP2_CANCEL);
+    const stream = startStream(this.#session, request);
+    if (request.body !== undefined) stream.end(request.body);
+    return await headOf(
+      {
+        carrier: stream,
+        giveUp: (reason) => {
+          this.#session.destroy(reason);
         },
+        broken: (error) => brokenStream(stream, error),
+        answered: (resolve) => {
+          stream.once('response', (headers) => {
+            resolve(incomingOf(stream, headers));
+          });
+        },
+      },
+      signal,
+    );
+  }
+
+  keepAsking(): () => void {
+    const { everyMs, withinMs } = this.#ping;
+    const session = this.#session;
+    let late: NodeJS.Timeout | undefined;
+    const timer = setInterval(() => {
+      if (session.destroyed || late !== undefined) return;
+      late = setTimeout(() => {
+        // After a stall of this process timers run first; the answer may have come long ago and is read before this.
+        setImmediate(() => {
+          if (late !== undefined) session.destroy(new Error(`no answer to a PING within ${String(withinMs / 1000)} s`));
+        });
+      }, withinMs);
+      session.ping(() => {
+        clearTimeout(late);
+        late = undefined;
       });
-    });
-  });
+    }, everyMs);
+    return () => {
+      clearInterval(timer);
+      clearTimeout(late);
+      late = undefined;
+    };
+  }
+
+  retire(): void {
+    this.#session.close();
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+}
+
+function incomingOf(stream: ClientHttp2Stream, headers: IncomingHttpHeaders & IncomingHttpStatusHeader): Incoming {
+  return {
+    status: headers[':status'] ?? 0,
+    headers,
+    body: stream,
+    cancel: () => {
+      stream.close(constants.NGHTTP2_CANCEL);
+    },
+  };
 }
 
 function startStream(session: ClientHttp2Session, { method, path, headers, body }: Outgoing): ClientHttp2Stream {
@@ -94,30 +136,8 @@ function startStream(session: ClientHttp2Session, { method, path, headers, body 
   }
 }
 
-function brokenStream(stream: ClientHttp2Stream): Error {
+function brokenStream(stream: ClientHttp2Stream, error: Error | undefined): Error {
   if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM)
     return new NotHandled('the server refused to handle the request');
-  return new Error('the connection was closed before the answer');
-}
-
-function keepPinging(session: ClientHttp2Session, { everyMs, withinMs }: PingTimes): () => void {
-  let late: NodeJS.Timeout | undefined;
-  const timer = setInterval(() => {
-    if (session.destroyed || late !== undefined) return;
-    late = setTimeout(() => {
-      // After a stall of this process timers run first; the answer may have come long ago and is read before this.
-      setImmediate(() => {
-        if (late !== undefined) session.destroy(new Error(`no answer to a PING within ${String(withinMs / 1000)} s`));
-      });
-    }, withinMs);
-    session.ping(() => {
-      clearTimeout(late);
-      late = undefined;
-    });
-  }, everyMs);
-  return () => {
-    clearInterval(timer);
-    clearTimeout(late);
-    late = undefined;
-  };
+  return error ?? new Error('the connection was closed before the answer');
 }

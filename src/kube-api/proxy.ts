@@ -1,13 +1,12 @@
 // Whether a proxy stands between us and the API server, and the way through it. Decides by the kubeconfig's proxy-url,
 // else by HTTPS_PROXY and NO_PROXY as kubectl does (golang.org/x/net/http/httpproxy). Ends with a plain socket to the
 // server; TLS with the server is dial.ts's, so no proxy ever sees a request.
-// Invariants: an aborted dial leaves no socket open; every socket has a listener from its making on, since it may fail
-// while its next user is still waiting for something else, and an unheard error ends the process (`heard`).
+// Invariants: an https proxy is judged by its own name before it sees a password; as in tcp.ts, an aborted dial leaves
+// no socket open, and no socket is unheard.
 
-import { once } from 'node:events';
 import http from 'node:http';
-import https from 'node:https';
-import { BlockList, connect, isIP, type Socket } from 'node:net';
+import { BlockList, isIP, type Socket } from 'node:net';
+import { assertOpen, connectTcp, heard } from './tcp.ts';
 
 /** Undefined: straight to the server. A proxy-url wins and knows no exceptions. */
 export function proxyFor(server: URL, configured: URL | undefined, env: NodeJS.ProcessEnv): URL | undefined {
@@ -65,46 +64,36 @@ export function portOf(url: URL): number {
   return { 'https:': 443, 'http:': 80 }[url.protocol] ?? 1080;
 }
 
-const keepAliveMs = 15_000;
-
-/** Listens to its errors for good; its next user asks `assertOpen` whether it has failed meanwhile. */
-export function heard<Heard extends Socket>(socket: Heard): Heard {
-  return socket.on('error', () => undefined);
-}
-
-/** Throws what has ended the socket since it was handed out. */
-export function assertOpen(socket: Socket): void {
-  if (socket.errored) throw socket.errored;
-  if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once');
-}
-
-/** A connected socket; with TCP keep-alive, so that a dead peer is noticed even when nothing is sent. */
-export async function connectTcp(host: string, port: number, signal: AbortSignal): Promise<Socket> {
-  signal.throwIfAborted();
-  const socket = heard(connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs }));
-  const abort = (): void => void socket.destroy(signal.reason as Error);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await once(socket, 'connect');
-    return socket;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
+/** TLS over a socket with the peer that should have this name; destroys the socket if that fails. */
+export type Secure = (plain: Socket, name: string) => Promise<Socket>;
 
 /** A socket to the server through the proxy. */
-export async function tunnel(proxy: URL, host: string, port: number, signal: AbortSignal): Promise<Socket> {
-  return proxy.protocol.startsWith('socks')
-    ? await throughSocks(proxy, host, port, signal)
-    : await throughHttp(proxy, host, port, signal);
+export async function tunnel(
+  proxy: URL,
+  host: string,
+  port: number,
+  secure: Secure,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const socket = await connectTcp(bareHost(proxy), portOf(proxy), signal);
+  if (proxy.protocol.startsWith('socks')) return await throughSocks(socket, proxy, host, port, signal);
+  const toProxy = proxy.protocol === 'https:' ? await secure(socket, bareHost(proxy)) : socket;
+  return await throughHttp(toProxy, proxy, host, port, signal);
 }
 
-async function throughSocks(proxy: URL, host: string, port: number, signal: AbortSignal): Promise<Socket> {
-  const { SocksClient } = await import('socks');
-  const socket = await connectTcp(bareHost(proxy), portOf(proxy), signal);
+async function throughSocks(
+  socket: Socket,
+  proxy: URL,
+  host: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   const abort = (): void => void socket.destroy(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });
   try {
+    const { SocksClient } = await import('socks');
+    signal.throwIfAborted();
+    assertOpen(socket);
     // The proxy resolves the name, as with kubectl: a private cluster's name is often known only behind it.
     await SocksClient.createConnection({
       command: 'connect',
@@ -127,19 +116,24 @@ async function throughSocks(proxy: URL, host: string, port: number, signal: Abor
   }
 }
 
-async function throughHttp(proxy: URL, host: string, port: number, signal: AbortSignal): Promise<Socket> {
+async function throughHttp(
+  toProxy: Socket,
+  proxy: URL,
+  host: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${String(port)}`;
   const login = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  const request = (proxy.protocol === 'https:' ? https : http).request({
-    host: bareHost(proxy),
-    port: portOf(proxy),
+  const hasLogin = login !== ':';
+  const request = http.request({
+    createConnection: () => toProxy,
     method: 'CONNECT',
     path: authority,
     headers: {
       host: authority,
-      ...(login !== ':' && { 'proxy-authorization': `Basic ${Buffer.from(login).toString('base64')}` }),
+      ...(hasLogin && { 'proxy-authorization': `Basic ${Buffer.from(login).toString('base64')}` }),
     },
-    agent: false,
     signal,
   });
   // An abort reaches it also when the tunnel stands and no caller waits for it any more.
@@ -153,9 +147,14 @@ async function throughHttp(proxy: URL, host: string, port: number, signal: Abort
       });
     },
   );
-  if (response.statusCode !== 200) {
-    socket.destroy();
-    throw new Error(`the proxy ${proxy.host} answered ${String(response.statusCode)} to CONNECT`);
-  }
-  return socket.setNoDelay(true).setKeepAlive(true, keepAliveMs);
+  if (response.statusCode === 200) return socket;
+  socket.destroy();
+  throw new Error(refusal(proxy, response.statusCode, hasLogin));
+}
+
+function refusal({ host }: URL, status: number | undefined, hasLogin: boolean): string {
+  if (status !== 407) return `the proxy ${host} answered ${String(status)} to CONNECT`;
+  return hasLogin
+    ? `the proxy ${host} does not take this user and password (407)`
+    : `the proxy ${host} wants a user and a password in its address (407)`;
 }

@@ -11,9 +11,9 @@ import type { Connection, Incoming } from './connection.ts';
 import { type Credentials, sameCredentials, sameIdentity, untilAborted } from './credentials.ts';
 import { dial, type Dialed } from './dial.ts';
 import { type Deadline, type Failure, failureOf, startDeadline, TooLong } from './failure.ts';
-import { http1Connection } from './http1.ts';
+import { Http1Connection } from './http1.ts';
 import { http2Connection, type PingTimes } from './http2.ts';
-import { assertOpen } from './proxy.ts';
+import { assertOpen } from './tcp.ts';
 import type { KubeTarget } from './target.ts';
 
 export interface Call {
@@ -209,7 +209,7 @@ class RestTransport implements Transport {
     const { server } = this.#target;
     return protocol === 'h2'
       ? await http2Connection(socket, server, this.#ping)
-      : http1Connection(socket, server, redial);
+      : new Http1Connection(socket, server, redial);
   }
 
   #dial(credentials: Credentials): Held {

@@ -10,7 +10,7 @@ export type { OpenLock, OpenOptions, Standing, Store } from './store.ts';
 
 /** Throws a sentence when the configuration cannot be used. */
 export async function openLock(given: OpenOptions): Promise<OpenLock> {
-  const options = { version: 'library', clock: systemClock(), warn: () => undefined, ...given };
+  const options = { version: 'library', clock: systemClock(), warn: () => undefined, env: process.env, ...given };
   const { store, namespace = 'default', name, clock } = options;
   switch (store.kind) {
     case 'kube': {

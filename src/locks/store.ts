@@ -45,9 +45,11 @@ export interface OpenOptions {
   /** For the User-Agent. */
   readonly version?: string;
   readonly clock?: Clock;
+  /** Names kubeconfigs and proxies, and is what credential plugins inherit. Default: this process's own. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Told of what comes up later, while the lock is used. */
   readonly warn?: (message: string) => void;
 }
 
 /** With what was left out filled in. */
-export type CompleteOptions = OpenOptions & Required<Pick<OpenOptions, 'version' | 'clock' | 'warn'>>;
+export type CompleteOptions = OpenOptions & Required<Pick<OpenOptions, 'version' | 'clock' | 'warn' | 'env'>>;

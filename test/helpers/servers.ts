@@ -40,17 +40,18 @@ export interface Servers extends ServersClient {
 export interface ServersOptions {
   /** More kube-apiserver flags; a repeated flag overrides ours. */
   readonly apiserverFlags?: readonly string[];
+  /** One more API server, with a CA of its own, on these servers' etcd and for the same users' tokens. */
+  readonly beside?: Servers;
 }
 
 /** Throws GoToolMissing when there are neither binaries nor a Go that can build them. */
-export async function startServers({ apiserverFlags = [] }: ServersOptions = {}): Promise<Servers> {
+export async function startServers({ apiserverFlags = [], beside }: ServersOptions = {}): Promise<Servers> {
   const binaries = await serverBinaries();
   const dir = await mkdtemp(path.join(tmpdir(), 'leader-run-servers-'));
   const keeper = startKeeper(dir);
   try {
-    const tokens = Object.fromEntries(users.map((user) => [user, randomUUID()])) as Record<User, string>;
-    const etcd = etcdProcess(binaries.etcd, dir, await freePort());
-    await etcd.start();
+    const tokens = beside?.tokens ?? newTokens();
+    const etcd = beside?.etcd ?? (await startEtcd(binaries.etcd, dir));
     const apiserver = await apiserverProcess({
       binary: binaries.apiserver,
       dir,
@@ -69,7 +70,7 @@ export async function startServers({ apiserverFlags = [] }: ServersOptions = {})
       json: () => json,
       async close() {
         client.disconnect();
-        await Promise.all([apiserver.kill(), etcd.kill()]);
+        await Promise.all([apiserver.kill(), beside === undefined && etcd.kill()]);
         await keeper.end();
       },
     };
@@ -77,6 +78,16 @@ export async function startServers({ apiserverFlags = [] }: ServersOptions = {})
     await keeper.end();
     throw error;
   }
+}
+
+function newTokens(): Record<User, string> {
+  return Object.fromEntries(users.map((user) => [user, randomUUID()])) as Record<User, string>;
+}
+
+async function startEtcd(binary: string, dir: string): Promise<OwnedProcess> {
+  const etcd = etcdProcess(binary, dir, await freePort());
+  await etcd.start();
+  return etcd;
 }
 
 export async function serverBinaries(): Promise<{ readonly etcd: string; readonly apiserver: string }> {

@@ -1,13 +1,16 @@
 // Which proxy is used, and whether requests get through one.
+import dns from 'node:dns';
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { startDeadline } from '../../src/kube-api/failure.ts';
 import { proxyFor } from '../../src/kube-api/proxy.ts';
 import { openTransport } from '../../src/kube-api/transport.ts';
-import { makeCertificates, type Certificates } from '../helpers/certificates.ts';
+import { makeCertificates, type Certificates, type Pair } from '../helpers/certificates.ts';
 import { startFakeApi, type FakeApi } from '../helpers/fake-api.ts';
+import { stalledListener } from '../helpers/stalled-listener.ts';
 
 describe('the proxy', () => {
   const server = new URL('https://api.prod.test:6443');
@@ -65,18 +68,29 @@ describe('requests get through', () => {
   });
   const open: (() => unknown)[] = [];
   afterEach(async () => {
+    vi.restoreAllMocks();
     for (const close of open.splice(0).reverse()) await close();
   });
 
-  async function ask(proxy: string, api: FakeApi): Promise<unknown> {
+  interface AskOptions {
+    /** A name that only the proxy knows. */
+    readonly host?: string;
+    readonly serverName?: string;
+    readonly limitMs?: number;
+  }
+
+  async function ask(
+    proxy: string,
+    api: FakeApi,
+    { host = 'cluster.test', serverName, limitMs = 5000 }: AskOptions = {},
+  ): Promise<unknown> {
     const transport = openTransport(
       {
-        // A name that only the proxy knows.
-        server: new URL(`https://cluster.test:${String(api.port)}`),
-        where: 'cluster.test',
+        server: new URL(`https://${host}:${String(api.port)}`),
+        where: host,
         namespace: undefined,
         proxy: new URL(proxy),
-        trust: { insecure: false, serverName: undefined, ca: () => Promise.resolve(certificates.ca) },
+        trust: { insecure: false, serverName, ca: () => Promise.resolve(certificates.ca) },
         authorize: () => Promise.resolve({ headers: {} }),
         warnings: [],
       },
@@ -85,7 +99,7 @@ describe('requests get through', () => {
     open.push(() => {
       transport.close();
     });
-    const deadline = startDeadline(5000);
+    const deadline = startDeadline(limitMs);
     const answer = await transport.request({ method: 'GET', path: '/' }, deadline);
     deadline.end();
     return answer;
@@ -100,8 +114,8 @@ describe('requests get through', () => {
     return started;
   }
 
-  async function listen(server: Server): Promise<number> {
-    server.listen(0, '127.0.0.1');
+  async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
+    server.listen(0, host);
     await once(server, 'listening');
     open.push(() => server.close());
     return (server.address() as AddressInfo).port;
@@ -134,16 +148,85 @@ describe('requests get through', () => {
     expect(target.asked[0]?.protocol).toBe('h2');
   });
 
-  test('and a proxy that refuses is told of', async () => {
+  test.each([
+    { login: 'bob:secret@', answer: '407 Proxy Authentication Required', said: 'does not take this user and password (407)' },
+    { login: '', answer: '407 Proxy Authentication Required', said: 'wants a user and a password in its address (407)' },
+    { login: '', answer: '503 Service Unavailable', said: 'answered 503 to CONNECT' },
+  ])('and a proxy that refuses "$login" with $answer is told of', async ({ login, answer, said }) => {
     const proxy = http.createServer();
-    proxy.on('connect', (_, client: Socket) => client.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'));
+    proxy.on('connect', (_, client: Socket) => client.end(`HTTP/1.1 ${answer}\r\n\r\n`));
     const port = await listen(proxy);
-    expect(await ask(`http://127.0.0.1:${String(port)}`, await api())).toEqual({
+    expect(await ask(`http://${login}127.0.0.1:${String(port)}`, await api())).toEqual({
       kind: 'failed',
       cause: 'unreachable',
-      detail: `the proxy 127.0.0.1:${String(port)} answered 407 to CONNECT`,
+      detail: `the proxy 127.0.0.1:${String(port)} ${said}`,
       sent: false,
     });
+  });
+
+  describe('an HTTPS proxy', () => {
+    /** Told as well: by which names it was asked for its certificate. */
+    async function proxyWith(pair: Pair, target: FakeApi, host: string): Promise<{ port: number; names: unknown[] }> {
+      const names: unknown[] = [];
+      const proxy = https.createServer(pair);
+      proxy.on('secureConnection', ({ servername }) => names.push(servername));
+      proxy.on('tlsClientError', () => undefined);
+      proxy.on('connect', (_, client: Socket) => {
+        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        join(client, connect(target.port, '127.0.0.1'));
+      });
+      return { port: await listen(proxy, host), names };
+    }
+
+    test('is judged by its own name, not by the API server’s, and by the CA of the kubeconfig', async () => {
+      const target = await api();
+      const { port, names } = await proxyWith(certificates.server, target, '127.0.0.1');
+      const elsewhere = { host: 'elsewhere.test', serverName: 'cluster.test' };
+      expect(await ask(`https://localhost:${String(port)}`, target, elsewhere)).toMatchObject({ status: 200 });
+      expect(names).toEqual(['localhost']);
+      expect(target.asked[0]?.protocol).toBe('h2');
+    });
+
+    test.each([
+      { name: 'another name', host: '127.0.0.2', pair: () => certificates.server, said: /^the proxy 127\.0\.0\.2: .*127\.0\.0\.2/ },
+      { name: 'a signature of a stranger', host: '127.0.0.1', pair: () => certificates.stranger, said: /^the proxy 127\.0\.0\.1: .*self.signed/ },
+    ])('whose certificate has $name gets no password', async ({ host, pair, said }) => {
+      const target = await api();
+      const { port } = await proxyWith(pair(), target, host);
+      expect(await ask(`https://bob:secret@${host}:${String(port)}`, target)).toMatchObject({
+        ...{ kind: 'failed', cause: 'untrusted', sent: false },
+        detail: expect.stringMatching(said) as string,
+      });
+      expect(target.connections()).toBe(0);
+    });
+
+    test('that is given up in the middle of its handshake is left', async () => {
+      const target = await api();
+      const sockets: Socket[] = [];
+      const mute = createServer((socket) => sockets.push(socket.on('error', () => undefined).resume()));
+      const port = await listen(mute);
+      expect(await ask(`https://127.0.0.1:${String(port)}`, target, { limitMs: 200 })).toMatchObject({ cause: 'timeout' });
+      await vi.waitFor(() => {
+        expect(sockets.map(({ closed }) => closed)).toEqual([true]);
+      });
+    });
+  });
+
+  test('a proxy of two addresses, the first of which is dead', async () => {
+    const dead = await stalledListener('127.0.0.2');
+    open.push(dead.close);
+    const target = await api();
+    const proxy = http.createServer();
+    proxy.on('connect', (_, client: Socket) => {
+      client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      join(client, connect(target.port, '127.0.0.1'));
+    });
+    proxy.listen(dead.port, '127.0.0.1');
+    await once(proxy, 'listening');
+    open.push(() => proxy.close());
+    const lookup = vi.spyOn(dns.promises, 'lookup') as unknown as MockInstance<() => Promise<dns.LookupAddress[]>>;
+    lookup.mockResolvedValue(['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 })));
+    expect(await ask(`http://proxy.test:${String(dead.port)}`, target)).toMatchObject({ status: 200 });
   });
 
   test('a SOCKS proxy, which resolves the name', async () => {

@@ -19,8 +19,8 @@ export interface KubeOptions {
   readonly clock: Clock;
   readonly kubeconfig?: string | undefined;
   readonly context?: string | undefined;
-  /** For tests. */
   readonly env?: NodeJS.ProcessEnv;
+  /** For tests. */
   readonly serviceAccountFolder?: string;
 }
 

@@ -15,16 +15,16 @@ type ClusterOptions = CompleteOptions & { readonly store: Extract<Store, { kind:
 
 /** Throws a sentence when the configuration cannot be used. */
 export async function openClusterLock(options: ClusterOptions): Promise<OpenLock> {
-  const { store, namespace: given, name, version, clock, warn } = options;
-  const target = await loadKube({ clock, kubeconfig: store.kubeconfig, context: store.context });
+  const { store, namespace: given, name, version, clock, warn, env } = options;
+  const target = await loadKube({ clock, kubeconfig: store.kubeconfig, context: store.context, env });
   const namespace = given ?? target.namespace;
   if (namespace === undefined) {
     throw new Error(
       `lock ${name} has no namespace, and the configuration names none: use --lock NAMESPACE/${name} or --namespace`,
     );
   }
-  const transport = openTransport(target, { version });
-  const announceOver = (): Transport => openTransport(target, { version });
+  const transport = openTransport(target, { version, env });
+  const announceOver = (): Transport => openTransport(target, { version, env });
   const forObject = { transport, announceOver, namespace, name, warn };
   const lock = store.coordinated
     ? await assignedLock(store.coordinated, clock, forObject, announceOver())
