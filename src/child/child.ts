@@ -170,8 +170,13 @@ export class Child {
         // Descendants are found through their parents, so before these are gone.
         const found = hands.look();
         // The number of a group that is empty may be a stranger's by now.
-        if (found?.some(({ group }) => group === this.pid) ?? true) hands.signalGroup('SIGKILL');
-        return hands.signalEach(found?.map(({ pid }) => pid) ?? [], 'SIGKILL');
+        if (found?.some(({ group, isUnsure }) => group === this.pid && isUnsure !== true) ?? true)
+          hands.signalGroup('SIGKILL');
+        const sure = found?.filter(({ isUnsure }) => isUnsure !== true) ?? [];
+        return hands.signalEach(
+          sure.map(({ pid }) => pid),
+          'SIGKILL',
+        );
       }
       case 'look':
         return this.#feed({ kind: 'seen', members: hands.look() });

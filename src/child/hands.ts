@@ -3,19 +3,38 @@
 // Knows no leash.
 // Invariant: the guardian and we ourselves are never among them.
 
-import { sendSignal, isThere } from '../common/kill.ts';
+import { isRefused, isThere, sendSignal } from '../common/kill.ts';
 import type { Hands } from './child.ts';
+import type { Member } from './life.ts';
 import type { CommandTree } from './sweep.ts';
 import { findEverybodyElse } from './sweep.ts';
 
-/** `guardian` tells its pid, since it may be replaced. */
-export function handsOn(pgid: number, tree: CommandTree, guardian: () => number | undefined): Hands {
+/** `guardian` tells its pid, since it may be replaced; `warn` is told of who may be alive. */
+export function handsOn(
+  pgid: number,
+  tree: CommandTree,
+  guardian: () => number | undefined,
+  warn: (message: string) => void,
+): Hands {
+  /** Told once. */
+  const unsure = new Set<number>();
+
+  /** Whom we may neither look at nor signal is not gone. */
+  function mayBeAlive(): Member[] {
+    const hidden = tree.lookForHidden();
+    const all = isRefused(-pgid) ? [-pgid, ...hidden] : hidden;
+    for (const pid of all.filter((each) => !unsure.has(each))) warn(doubt(pid));
+    for (const pid of all) unsure.add(pid);
+    return all.map((pid) => ({ pid, group: pgid, isUnsure: true }));
+  }
+
   return {
     look: () => {
       // macOS has no /proc; there only the group is known.
       if (process.platform !== 'linux') return isThere(-pgid) ? [{ pid: -pgid, group: pgid }] : [];
       try {
-        return tree.look([guardian() ?? 1]);
+        const found = tree.look([guardian() ?? 1]);
+        return found.length > 0 ? found : mayBeAlive();
       } catch {
         // For want of a descriptor, or of memory.
         return undefined;
@@ -27,6 +46,14 @@ export function handsOn(pgid: number, tree: CommandTree, guardian: () => number 
     signalEach,
     others: process.pid === 1 ? { kill: killEverybodyElse, look: unlessBlind } : undefined,
   };
+}
+
+function doubt(pid: number): string {
+  const who =
+    pid < 0
+      ? `the process group ${String(-pid)} has processes of another user, which`
+      : `process ${String(pid)}, whose environment may not be read,`;
+  return `${who} may belong to the command: the lock is not released while it lives; end it by hand if it does not`;
 }
 
 export function signalEach(pids: readonly number[], signal: NodeJS.Signals): void {

@@ -81,6 +81,8 @@ export type Fact =
 export interface Member {
   readonly pid: number;
   readonly group: number;
+  /** It may be a stranger: nobody signals it, and nothing is over while it lives. */
+  readonly isUnsure?: boolean;
 }
 
 export type Order =
@@ -134,6 +136,8 @@ export type Life =
       /** Which of the processes that are left were told: none, the group with the command, or all. */
       readonly told: 'nobody' | 'group' | 'all';
       readonly killed: Killed | undefined;
+      /** The last look found none but processes that may be strangers. */
+      readonly isUnsure: boolean;
       readonly lookMs: number;
     })
   /** As process 1: the tree is gone, and each other process is killed. */
@@ -246,6 +250,7 @@ function exited(turn: Turn, life: Living, { status, signal }: Extract<Fact, { ki
     leash: life.state === 'running' ? shorten(leash, leftoverGraceMs, now) : leash,
     told: toldUpTo(life),
     killed: life.state === 'killed' ? life.killed : undefined,
+    isUnsure: false,
     lookMs: firstLookMs,
   };
 }
@@ -258,7 +263,9 @@ function toldUpTo({ state, birth }: Living): Clearing['told'] {
 function seen(turn: Turn, life: Clearing, members: readonly Member[] | undefined): void {
   if (members?.length === 0) return cleared(turn, life);
   const alive = members?.map(({ pid }) => pid) ?? [life.birth.pid];
-  const next = { ...life, told: toldBy(turn, life, members), lookMs: Math.min(life.lookMs * 2, slowestLookMs) };
+  const isUnsure = members?.every((member) => member.isUnsure === true) ?? false;
+  const told = isUnsure ? life.told : toldBy(turn, life, members);
+  const next = { ...life, told, isUnsure, lookMs: Math.min(life.lookMs * 2, slowestLookMs) };
   turn.life = next;
   if (life.killed) survived(turn, { ...next, killed: life.killed }, alive);
 }
@@ -266,7 +273,8 @@ function seen(turn: Turn, life: Clearing, members: readonly Member[] | undefined
 /** Tells those who are left and have not been told; where nobody can look, the group, if that was not. */
 function toldBy(turn: Turn, { told, birth }: Clearing, members: readonly Member[] | undefined): Clearing['told'] {
   if (told === 'all' || (told === 'group' && members === undefined)) return told;
-  const untold = told === 'group' ? members?.filter(({ group }) => group !== birth.pid) : members;
+  const sure = members?.filter(({ isUnsure }) => isUnsure !== true);
+  const untold = told === 'group' ? sure?.filter(({ group }) => group !== birth.pid) : sure;
   const pids = untold?.map(({ pid }) => pid) ?? [-birth.pid];
   if (pids.length > 0) {
     turn.orders.push({ kind: 'tell-each', pids });
@@ -333,8 +341,10 @@ function obeyLeash(turn: Turn, life: Living, isTick: boolean): void {
       return;
     case 'clearing':
       if (pull(life.leash, turn.now) !== 'kill') return;
-      if (life.killed === undefined) kill(turn, life);
-      else if (isTick) turn.orders.push({ kind: 'kill' });
+      // Its patience begins all the same.
+      if (life.killed === undefined && life.isUnsure) turn.life = { ...life, killed: { at: turn.now, toldLeases: 0 } };
+      else if (life.killed === undefined) kill(turn, life);
+      else if (isTick && !life.isUnsure) turn.orders.push({ kind: 'kill' });
       return;
     case 'emptying':
       if (isTick) turn.orders.push({ kind: 'kill-others' });

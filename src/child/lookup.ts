@@ -5,6 +5,7 @@
 
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { codeOf } from '../common/errors.ts';
 
 export type Found =
   | { readonly kind: 'found' }
@@ -15,20 +16,31 @@ const usualPath = '/usr/local/bin:/usr/bin:/bin';
 const found: Found = { kind: 'found' };
 const absent = { kind: 'not-found', why: 'was not found' } as const;
 
+/** The file may be there, so bash says 126. A folder of PATH that may not be entered is passed over, as by shells. */
+const shutAway: Found = { kind: 'not-executable', why: 'cannot be executed: a folder on its way may not be entered' };
+const hindrances: Readonly<Record<string, Found>> = {
+  ELOOP: { kind: 'not-executable', why: 'cannot be executed: its symbolic links lead in a circle' },
+  ENAMETOOLONG: { kind: 'not-executable', why: 'cannot be executed: its name is too long' },
+  EACCES: shutAway,
+};
+
 export function findCommand(command: string, path: string | undefined): Found {
   if (command.includes('/')) return judge(command);
   const verdicts = (path ?? usualPath).split(delimiter).map((folder) => judge(join(folder || '.', command)));
   return (
     verdicts.find(({ kind }) => kind === 'found') ??
-    verdicts.find((verdict) => verdict !== absent) ?? { kind: 'not-found', why: absent.why + guess(command) }
+    verdicts.find((verdict) => verdict !== absent && verdict !== shutAway) ?? {
+      kind: 'not-found',
+      why: absent.why + guess(command),
+    }
   );
 }
 
 function judge(file: string): Found {
   try {
     if (!statSync(file).isFile()) return { kind: 'not-executable', why: 'cannot be executed: it is not a file' };
-  } catch {
-    return absent;
+  } catch (error) {
+    return hindrances[codeOf(error) ?? ''] ?? absent;
   }
   if (!isExecutable(file)) return { kind: 'not-executable', why: `cannot be executed: run chmod +x on ${file}` };
   const interpreter = interpreterOf(file);

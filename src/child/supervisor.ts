@@ -129,7 +129,10 @@ export class Supervisor {
       await this.#giveUp(gate);
       return { kind: 'too-late' };
     }
-    const hands = handsOn(gate.pid, tree, () => this.#guardian.pid);
+    const warn = (message: string): void => {
+      report({ kind: 'note', level: 'warn', message });
+    };
+    const hands = handsOn(gate.pid, tree, () => this.#guardian.pid, warn);
     const child = new Child(this.#options, gate, this.#guardian, hands, held);
     this.#onStart(child);
     gate.latch.end(lines);

@@ -4,7 +4,7 @@
 // Invariants: "empty" means that no member is in another state than Z (zombie) or X (dead): where PID 1 does not reap,
 // kill(-pgid, 0) succeeds for ever; never pid 1, ourselves or the guardian.
 
-import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { codeOf } from '../common/errors.ts';
 
 /** How a command's processes can be recognised. */
@@ -41,11 +41,30 @@ export function keepDescriptor(): void {
 export function procFault(): string | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
-    if (readlinkSync('/proc/self') === String(process.pid)) return undefined;
+    if (readlinkSync('/proc/self') === String(process.pid)) return isWhole() ? undefined : partOfProc;
   } catch {
     return '/proc cannot be read, and what the command starts could not be found: mount it';
   }
   return "/proc is another pid namespace's, and what the command starts could not be found: mount it anew in this one";
+}
+
+const partOfProc =
+  '/proc shows processes alone (subset=pid), and the time since boot could not be told: mount it without that option';
+
+function isWhole(): boolean {
+  return ['/proc/uptime', '/proc/stat'].every((file) => existsSync(file));
+}
+
+/** What this machine hides from us of a command's processes, in one sentence for the log; undefined: nothing. */
+export function procBlindness(): string | undefined {
+  if (process.platform !== 'linux' || process.geteuid?.() === 0) return undefined;
+  const mounts = readText('/proc/self/mountinfo') ?? '';
+  if (!/^\S+ \S+ \S+ \S+ \/proc \S+.* - proc \S+ \S*hidepid=(1|2|4|noaccess|invisible|ptraceable)/m.test(mounts))
+    return undefined;
+  return (
+    'this /proc hides the processes of other users (hidepid): what the command starts as another user (su, sudo) is ' +
+    'not found once it has left the process group of the command'
+  );
 }
 
 /**
@@ -101,7 +120,7 @@ export class CommandTree {
       .filter(({ pid, start }) => start >= this.#since && !never.has(pid));
     const members = new Map(
       suspects
-        .filter(({ pid, start }) => this.#known.get(pid) === start || hasCookie(pid, cookie))
+        .filter(({ pid, start }) => this.#known.get(pid) === start || hasCookie(pid, cookie) === true)
         .map(({ pid, start }) => [pid, start]),
     );
     const isKin = ({ parent, group, session }: Process): boolean =>
@@ -121,6 +140,20 @@ export class CommandTree {
     // A number that nobody uses any more may soon be a stranger's.
     this.#led = new Set(used.filter((number) => this.#isLed(number, members)));
     return found;
+  }
+
+  /**
+   * Processes that may not be looked at are not gone. One that is not dumpable shows its environment to nobody; if its
+   * parent has left it to process 1, nothing else tells whose it is. Such a one of our user may be the command's.
+   */
+  lookForHidden(): number[] {
+    const { cookie } = this.#marks;
+    return this.#suspects()
+      .map(readProcess)
+      .filter((one) => one !== undefined)
+      .filter(({ pid, parent, start }) => parent === 1 && start >= this.#since && !this.#known.has(pid))
+      .filter(({ pid }) => hasCookie(pid, cookie) === undefined && isLikeUs(pid))
+      .map(({ pid }) => pid);
   }
 
   #isLed(number: number, members: ReadonlyMap<number, number>): boolean {
@@ -187,9 +220,18 @@ function readStat(pid: number): (Process & { state: string }) | undefined {
   return { pid, state, parent: Number(parent), group: Number(group), session: Number(session), start: Number(start) };
 }
 
-function hasCookie(pid: number, cookie: string): boolean {
+/** Undefined: its environment may not be looked at. */
+function hasCookie(pid: number, cookie: string): boolean | undefined {
   const environment = readText(`/proc/${String(pid)}/environ`);
-  return environment !== undefined && (environment.startsWith(cookie) || environment.includes(`\0${cookie}`));
+  return environment === undefined ? undefined : environment.startsWith(cookie) || environment.includes(`\0${cookie}`);
+}
+
+/** Whether it runs as our user, and in our control group, so that it may have been started by what we have started. */
+function isLikeUs(pid: number): boolean {
+  const status = readText(`/proc/${String(pid)}/status`) ?? '';
+  const [, real, effective] = /^Uid:\s+(\d+)\s+(\d+)/m.exec(status) ?? [];
+  if (real === undefined || real !== effective || Number(real) !== process.getuid?.()) return false;
+  return readText(`/proc/${String(pid)}/cgroup`) === readText('/proc/self/cgroup');
 }
 
 /**

@@ -7,7 +7,7 @@
 import { findCommand } from '../child/lookup.ts';
 import { watchZombies } from '../child/pid-1.ts';
 import { createSupervisor, type Supervisor } from '../child/supervisor.ts';
-import { procFault } from '../child/sweep.ts';
+import { procBlindness, procFault } from '../child/sweep.ts';
 import { type Config, readConfig, refusedLock, systemFacts } from '../cli/config.ts';
 import { type Ending, exitStatus, lastSentence, type RunEnding } from '../cli/exit-status.ts';
 import { type Clock, systemClock } from '../clock.ts';
@@ -109,7 +109,8 @@ async function open(config: Config, { env, version }: Context, clock: Clock, rep
   if (refused !== undefined) throw new Error(refused);
 
   report({ kind: 'started', lock: lock.name, where: lock.where, identity, guardian: supervisor.guardianKind });
-  for (const message of warnings) warn(message);
+  const hidden = procBlindness();
+  for (const message of hidden === undefined ? warnings : [hidden, ...warnings]) warn(message);
   watchZombies(clock, report);
   const announce = config.events ? lock.announce : undefined;
   const kubeEvents = announce && eventsOn({ announce, identity, report, clock });

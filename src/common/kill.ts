@@ -16,6 +16,11 @@ export function isThere(target: number): boolean {
   return send(target, 0) !== 'gone';
 }
 
+/** Whether there are members, none of which we may signal. */
+export function isRefused(target: number): boolean {
+  return send(target, 0) === 'refused';
+}
+
 function send(target: number, signal: NodeJS.Signals | 0): Sent {
   try {
     process.kill(target, signal);

@@ -30,8 +30,16 @@ export function idle(turn: Turn, outcome: Outcome): void {
     const freeInMs = turn.s.settings.timing.leaseDurationMs;
     report(turn, { kind: 'release-failed', freeInMs, message: turn.s.trouble?.cause ?? 'no answer' });
   }
-  const ended = outcome.kind === 'not-acquired' ? { ...outcome, trouble: turn.s.trouble?.last } : outcome;
+  const ended = outcome.kind === 'not-acquired' ? { ...outcome, trouble: whyUnknown(turn.s) } : outcome;
   turn.effects.push({ kind: 'watch', on: false }, { kind: 'idle', outcome: ended });
+}
+
+/** Why it is not known whether the lock has a holder; undefined: it is. */
+function whyUnknown({ trouble, observation }: State): Trouble | undefined {
+  if (trouble) return trouble.last;
+  return observation
+    ? undefined
+    : { cause: 'timeout', message: 'no answer came in time, so it is not known who leads' };
 }
 
 /** The outcome of leaving; `unreleased`: what is said in place of `released` where the lock could not be given back. */

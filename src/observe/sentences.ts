@@ -133,7 +133,7 @@ export function sentence(event: Event): string {
     case 'signalled':
       return `${printable(event.signal)} ${signalReasons[event.why]}`;
     case 'unkillable':
-      return `SIGKILL does not end ${processes(event.pids)}; the lock is not released while they live`;
+      return `SIGKILL does not end ${processes(event.pids)}, or may not be sent; the lock is not released while they live`;
     case 'guardian-replaced':
       return `started a new guardian: ${unended(event.why)}`;
     case 'ignored-signal':
@@ -205,7 +205,10 @@ export function count(number: number, noun: string): string {
 }
 
 function processes(pids: readonly number[]): string {
-  const shown = pids.slice(0, 10).join(', ');
+  const shown = pids
+    .slice(0, 10)
+    .map((pid) => (pid < 0 ? `group ${String(-pid)}` : String(pid)))
+    .join(', ');
   return `${pids.length === 1 ? 'process' : 'processes'} ${shown}${pids.length > 10 ? ', ...' : ''}`;
 }
 

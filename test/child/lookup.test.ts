@@ -1,6 +1,6 @@
 // Where a command is looked for, what is refused before any lock is asked for, and what the sentence advises.
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -15,6 +15,12 @@ function put(name: string, text = '', mode = 0o755): string {
   const file = join(folder, name);
   writeFileSync(file, text);
   chmodSync(file, mode);
+  return file;
+}
+
+function circle(): string {
+  const file = join(folder, 'circle');
+  symlinkSync(file, file);
   return file;
 }
 
@@ -43,6 +49,8 @@ describe('a command', () => {
     { name: 'is no folder', command: join(folder, 'first'), kind: 'not-executable', says: 'it is not a file' },
     { name: 'may be nowhere', command: 'nothing', kind: 'not-found', says: /^was not found$/ },
     { name: 'with a slash is not looked for in PATH', command: './tool', kind: 'not-found', says: /^was not found$/ },
+    { name: 'is no circle of links', command: circle(), kind: 'not-executable', says: 'symbolic links lead in a circle' },
+    { name: 'has no name of 300 letters', command: `./${'x'.repeat(300)}`, kind: 'not-executable', says: 'its name is too long' },
     { name: 'is one word', command: 'touch x', kind: 'not-found', says: 'taken as one word' },
     { name: 'is no variable', command: 'A=b', kind: 'not-found', says: 'env NAME=value' },
     { name: 'is no word of shells', command: 'cd', kind: 'not-found', says: "sh -c 'cd ...'" },

@@ -226,6 +226,12 @@ describe('a record with our name', () => {
   });
 });
 
+test('a campaign that ends before any answer came does not say that another candidate leads', () => {
+  const rig = new Rig(new MemoryLock()).campaign(2_000);
+  rig.later(2_001).feed({ kind: 'tick' });
+  expect(rig.outcome).toMatchObject({ kind: 'not-acquired', trouble: { cause: 'timeout' } });
+});
+
 test('an attempt that lasts is told of once', () => {
   const lock = new MemoryLock();
   lock.put(held('bob'), bob(1));

@@ -91,7 +91,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['warn', 'SIGKILL to the command: others may take the lock soon', { signal: 'SIGKILL', why: 'leash' }],
     ['warn', 'SIGKILL to the command: nothing would end it if leader-run could not', { signal: 'SIGKILL', why: 'unguarded' }],
   ],
-  unkillable: [['warn', 'SIGKILL does not end process 17; the lock is not released while they live', { pids: [17] }]],
+  unkillable: [['warn', 'SIGKILL does not end process 17, or may not be sent; the lock is not released while they live', { pids: [17] }]],
   'guardian-replaced': [['warn', 'started a new guardian: it did not answer within 1 s', { why: 'it did not answer within 1 s' }]],
   'ignored-signal': [
     ['info', 'ignored SIGTSTP: a stopped leader-run could not renew', { signal: 'SIGTSTP' }],

@@ -1,6 +1,6 @@
 // Whom a signal reaches: the command's whole group, or with --signal-to command the command alone, which tells its own
-// workers itself. In the shapes in which people meet it: a manager with workers (celery, gunicorn), an entrypoint script
-// that passes SIGTERM on.
+// workers itself. In the shapes in which people meet it: a manager with workers (celery, gunicorn), an entrypoint
+// script that passes SIGTERM on.
 // To check: whoever was not told before the command's end is told then, and the last grace is the rest of --stop-grace.
 
 import { describe } from 'vitest';

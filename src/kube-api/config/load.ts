@@ -28,8 +28,7 @@ export interface KubeOptions {
 export async function loadKube(options: KubeOptions): Promise<KubeTarget> {
   const { clock, kubeconfig, context, env = process.env } = options;
   const listed = (env['KUBECONFIG'] ?? '').split(path.delimiter).filter((file) => file !== '');
-  const usual = path.join(env['HOME'] || homedir(), '.kube', 'config');
-  const files = kubeconfig !== undefined ? [kubeconfig] : listed.length > 0 ? listed : [usual];
+  const files = kubeconfig !== undefined ? [kubeconfig] : listed.length > 0 ? listed : usualFiles(env);
   const required = kubeconfig !== undefined;
   // In a pod there is usually no such file, and then the YAML parser is not loaded either.
   if (required || context !== undefined || (await anyExists(files))) {
@@ -40,9 +39,23 @@ export async function loadKube(options: KubeOptions): Promise<KubeTarget> {
   const target = await targetOfServiceAccount(options.serviceAccountFolder ?? serviceAccountFolder, clock, env);
   if (target !== undefined) return target;
   throw new ConfigError(
-    `no cluster is configured: ${files.map((file) => printable(file)).join(', ')} ${files.length > 1 ? 'do' : 'does'} not exist or ` +
-      'is empty, and this is not a pod; name one with --kubeconfig, or use --local for a lock on this machine alone',
+    `no cluster is configured: ${absence(files)}, and this is not a pod; name one with --kubeconfig, or use --local ` +
+      'for a lock on this machine alone',
   );
+}
+
+function absence(files: readonly string[]): string {
+  if (files.length === 0) return 'this user has no home, where a kubeconfig could be';
+  return `${files.map((file) => printable(file)).join(', ')} ${files.length > 1 ? 'do' : 'does'} not exist or is empty`;
+}
+
+/** None for a user without a home: a number that no passwd entry names, as in many containers. */
+function usualFiles(env: NodeJS.ProcessEnv): string[] {
+  try {
+    return [path.join(env['HOME'] || homedir(), '.kube', 'config')];
+  } catch {
+    return [];
+  }
 }
 
 async function anyExists(files: readonly string[]): Promise<boolean> {
