@@ -36,7 +36,8 @@ const standIns = {
   '@kubernetes/client-node/dist/gcp_auth.js': loadedLater('GoogleCloudPlatformAuth', 'gcp'),
   '@kubernetes/client-node/dist/oidc_auth.js': loadedLater('OpenIDConnectAuth', 'oidc'),
 
-  // execa, of which src/child/supervisor.ts uses the start of a process: no output, pipes or messages, 80 KB of 150.
+  // execa, of which src/kube-api/config/plugin-run.ts uses the start of a process: no output, pipes or messages, 80 KB
+  // of 150.
   'execa/lib/methods/main-sync.js': unused('execaCoreSync'),
   'execa/lib/transform/generator.js': unused('generatorToStream'),
   'execa/lib/pipe/setup.js': unused('pipeToSubprocess'),

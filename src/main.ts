@@ -3,6 +3,7 @@
 // Invariant: whatever happens, the process ends with a status of the table and a line that says why; if it dies without
 // one, the guardian ends the command.
 
+import { closeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { type Ending, exitStatus } from './cli/exit-status.ts';
 import { chosen, verbs } from './commands/verbs.ts';
@@ -14,6 +15,7 @@ declare const __LEADER_RUN_VERSION__: string;
 // First of all: until a handler listens, SIGUSR1 opens Node's debugger. process.stdin would be opened by a look at it.
 const desk = openSignalDesk(isatty(0) || isatty(2));
 process.on('uncaughtException', crash);
+process.on('exit', leaveTerminal);
 void main();
 
 async function main(): Promise<void> {
@@ -55,6 +57,20 @@ function leave(ending: Ending): never {
   // The kernel protects PID 1 from signals that it does not handle.
   if (signal !== undefined && signal === desk.asked() && process.pid !== 1) desk.reraise(signal);
   process.exit(exitStatus(ending));
+}
+
+/**
+ * Node gives a terminal back as it found it, long ago: in raw mode perhaps, if a pager or an editor was at it then. And
+ * it aborts where the terminal has gone away. A descriptor that is closed is left alone.
+ */
+function leaveTerminal(): void {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // It was closed before.
+    }
+  }
 }
 
 /** A bug. The command must not outlive us: the guardian sees us go and ends it. */

@@ -103,7 +103,7 @@ const packageOwners: Readonly<Record<string, string>> = {
   '@kubernetes/client-node': 'src/kube-api/config/client-node.ts',
   commander: 'src/cli/help.ts',
   chalk: 'src/observe/logger.ts',
-  execa: 'src/child/supervisor.ts',
+  execa: 'src/kube-api/config/plugin-run.ts',
 };
 
 /** Timers outside src/clock.ts. None of them judges a lease: the clock's instants alone do. */

@@ -3,10 +3,14 @@
 // command does not start; what becomes of one that runs is its own affair (child.ts).
 // Invariant: the command runs only under an armed guardian, a leash that is not due and a term that is not over.
 
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
+import { messageOf } from '../common/errors.ts';
 import { Child, type ChildOptions, type CommandProcess } from './child.ts';
+import { closeInherited } from './descriptors.ts';
 import { newCookie } from './environment.ts';
 import { type GatePlan, planGate } from './gate/gate.ts';
 import { type Guardian, type GuardianChoice, startGuardian } from './guardian/guardian.ts';
@@ -27,16 +31,6 @@ export interface SupervisorOptions extends ChildOptions {
   readonly guardian: GuardianChoice;
 }
 
-/**
- * The part of execa's subprocess that is used: it spawns, everything after that is done by process group. What it
- * resolves with says why it could not.
- */
-interface Spawned extends PromiseLike<{ readonly cause?: unknown }> {
-  readonly pid?: number | undefined;
-  readonly stdio: readonly (Readable | Writable | null | undefined)[];
-  on(event: 'exit', listener: (status: number | null, signal: NodeJS.Signals | null) => void): unknown;
-}
-
 interface Gated extends CommandProcess {
   /** As of before its spawn, which may be days ago. */
   readonly forks: number;
@@ -48,6 +42,7 @@ interface Gated extends CommandProcess {
 /** Throws a sentence when the guardian that was asked for cannot be had. */
 export async function createSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const cookie = newCookie();
+  closeInherited();
   keepDescriptor();
   let current: Child | undefined;
   const guardian = await startGuardian({
@@ -157,27 +152,22 @@ export class Supervisor {
 }
 
 async function spawnGated({ command, args, inherited }: SupervisorOptions, cookie: string): Promise<Gated> {
-  // Imported while the first request is under way.
-  const { execa } = await import('execa');
   const plan = planGate(command, args, { ...inherited, [cookie]: '1' });
   requireDescriptors(command);
   const forks = countForks();
-  const spawned: Spawned = execa(plan.file, plan.args, {
-    detached: true,
-    cleanup: false,
-    forceKillAfterDelay: false,
-    reject: false,
-    buffer: false,
-    extendEnv: false,
-    env: plan.environment,
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-  });
+  // No folder is named, or the child would enter it by its name, which its user may not be allowed to.
+  const spawned = tried(command, () =>
+    spawn(plan.file, plan.args, {
+      detached: true,
+      env: plan.environment,
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    }),
+  );
   const { pid } = spawned;
   const latch = spawned.stdio[3];
   if (pid === undefined || !latch || !('write' in latch)) {
-    // Node tells of some errors by an event and throws the others (E2BIG, ENOMEM); here they are the same.
-    const { cause } = await spawned;
-    throw new Error(`cannot start ${command}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    const [cause] = (await once(spawned, 'error')) as [Error];
+    throw new Error(`cannot start ${command}: ${cause.message}`);
   }
   // The gate may be gone when it is written to; its exit is what counts.
   latch.on('error', () => undefined);
@@ -197,9 +187,17 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
   return gated;
 }
 
+/** Node throws some errors (E2BIG, ENOMEM) and tells of the others by an event. */
+function tried(command: string, start: () => ChildProcess): ChildProcess {
+  try {
+    return start();
+  } catch (error) {
+    throw new Error(`cannot start ${command}: ${messageOf(error)}`);
+  }
+}
+
 /**
- * Where none is left (EMFILE), Node gives a process without streams and its error a tick later; execa then throws
- * something else, and no listener hears the error, which ends leader-run as a bug would.
+ * Where none is left (EMFILE), Node gives a process without streams and tells why a tick later. So it is told before.
  */
 function requireDescriptors(command: string): void {
   const held: number[] = [];

@@ -4,9 +4,9 @@
 // Invariant: no run outlives its limit or this process's exit; what a plugin printed is never shown, since it may hold
 // the credential. Only its stderr is.
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { sendSignal } from '../../common/kill.ts';
 import { printable } from '../../common/printable.ts';
 import { CredentialsError, errorCode } from '../credentials.ts';
@@ -32,6 +32,16 @@ export interface RunOptions {
   readonly limit: AbortSignal | undefined;
 }
 
+/** The part of execa's subprocess that is used; what it resolves with says why there is no process. */
+interface Spawned extends PromiseLike<{ readonly cause?: unknown }> {
+  readonly pid?: number | undefined;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  kill(signal: NodeJS.Signals): boolean;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  once(event: 'close' | 'exit', listener: (status: number | null, signal: NodeJS.Signals | null) => void): unknown;
+}
+
 /** An ExecCredential is a few KB; a plugin that prints without end is stopped. */
 const outputCap = 1 << 20;
 /** Of what it complains both ends are kept: the first line tells the reason, the last one what came of it. */
@@ -54,18 +64,25 @@ export async function runPlugin(
     kind: 'ExecCredential',
     spec: { interactive, ...(cluster && { cluster }) },
   };
+  const { execa } = await import('execa');
   return await new Promise((resolve, reject) => {
-    let child: ChildProcess;
-    try {
-      child = spawn(spec.command, spec.args, {
-        env: { ...env, ...spec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
-        // From a group in the background a question would stop the plugin (SIGTTIN).
-        detached: !interactive,
-        stdio: [interactive ? 'inherit' : 'ignore', 'pipe', interactive ? 'inherit' : 'pipe'],
+    const child: Spawned = execa(spec.command, spec.args, {
+      env: { ...env, ...spec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
+      extendEnv: false,
+      // From a group in the background a question would stop the plugin (SIGTTIN).
+      detached: !interactive,
+      stdio: [interactive ? 'inherit' : 'ignore', 'pipe', interactive ? 'inherit' : 'pipe'],
+      // How it is ended and what is kept of its output is decided here.
+      cleanup: false,
+      forceKillAfterDelay: false,
+      reject: false,
+      buffer: false,
+    });
+    // Some errors come without a process and without an event (E2BIG, ENOMEM).
+    if (child.pid === undefined) {
+      void child.then(({ cause }) => {
+        reject(notRun(cause, spec, env));
       });
-    } catch (error) {
-      // Node tells of some errors by an event and throws the others (E2BIG, ENOMEM).
-      reject(notRun(error, spec, env));
       return;
     }
     // For good: a SIGKILL that another user's plugin refuses (EPERM) is told by an error, too.
@@ -111,10 +128,6 @@ export async function runPlugin(
     }
     limit?.addEventListener('abort', overdue, { once: true });
     process.on('exit', kill);
-    child.once('error', (error) => {
-      settle();
-      reject(notRun(error, spec, env));
-    });
     child.once('close', ended);
     child.once('exit', (status, killedBy) => {
       // All that it printed lies in the pipes by now: they are empty once the loop went round and nothing came.
@@ -130,7 +143,7 @@ export async function runPlugin(
 }
 
 /** Everything in it may have ended already, or belong to another user. */
-function killGroup({ pid }: ChildProcess): void {
+function killGroup({ pid }: Spawned): void {
   if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
 }
 
