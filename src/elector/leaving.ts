@@ -34,7 +34,10 @@ export function idle(turn: Turn, outcome: Outcome): void {
   turn.effects.push({ kind: 'watch', on: false }, { kind: 'idle', outcome: ended });
 }
 
-/** An answer that does not change by asking again: this candidate may not have the lock. */
-export function isVerdict(cause: Trouble['cause']): boolean {
-  return cause === 'unauthorized' || cause === 'forbidden' || cause === 'no-namespace' || cause === 'no-candidate';
+type Cause = Trouble['cause'];
+const verdicts: Cause[] = ['unauthorized', 'forbidden', 'no-namespace', 'no-candidate', 'untrusted', 'unusable'];
+
+/** An answer that does not change by asking again: this candidate may not have the lock, or cannot ask for it. */
+export function isVerdict(cause: Cause): boolean {
+  return verdicts.includes(cause);
 }

@@ -13,7 +13,7 @@ import {
   type SecureContext,
   type TLSSocket,
 } from 'node:tls';
-import { type Credentials, CredentialsError, errorCode } from './credentials.ts';
+import { type Credentials, errorCode, UnusableError } from './credentials.ts';
 import type { KubeTarget, Trust } from './target.ts';
 import { assertOpen, bareHost, connectTcp, heard, portOf, proxyFor, tunnel } from './proxy.ts';
 
@@ -90,7 +90,7 @@ function contextOf(ca: string | undefined, { cert, key }: Credentials): SecureCo
     last = { ca, cert, key, context };
     return context;
   } catch (error) {
-    throw new CredentialsError(`the CA or the client certificate and key cannot be used: ${errorCode(error)}`);
+    throw new UnusableError(`the CA or the client certificate and key cannot be used: ${errorCode(error)}`);
   }
 }
 

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { BlockList, connect, isIP, type Socket } from 'node:net';
+import { NoWay } from './failure.ts';
 
 /** Undefined: straight to the server. A proxy-url wins and knows no exceptions. */
 export function proxyFor(server: URL, configured: URL | undefined, env: NodeJS.ProcessEnv): URL | undefined {
@@ -155,7 +156,8 @@ async function throughHttp(proxy: URL, host: string, port: number, signal: Abort
   );
   if (response.statusCode !== 200) {
     socket.destroy();
-    throw new Error(`the proxy ${proxy.host} answered ${String(response.statusCode)} to CONNECT`);
+    const why = `the proxy ${proxy.host} answered ${String(response.statusCode)} to CONNECT`;
+    throw response.statusCode === 407 ? new NoWay(why) : new Error(why);
   }
   return socket.setNoDelay(true).setKeepAlive(true, keepAliveMs);
 }

@@ -72,19 +72,22 @@ function outcome(lease: string, said: string | undefined): Outcome {
 async function askKubectl(kubectl: string, shape: Shape, index: number): Promise<Outcome> {
   const { folder, env } = laidOut(shape, index);
   const lease = `kubectl-${index}`;
-  const what = shape.about === 'namespace'
-    ? ['config', 'view', '--minify', '--output', 'jsonpath={.contexts[0].context.namespace}']
-    : ['get', '--raw', `/apis/coordination.k8s.io/v1/namespaces/ns/leases/${lease}`];
-  const words = [...what, ...(shape.context === undefined ? [] : ['--context', shape.context]), '--request-timeout', '10s'];
-  const { status, stdout, stderr } = await new Promise<{ status: number; stdout: string; stderr: string }>((resolve) => {
-    const child = execFile(kubectl, words, { env: { ...env, GOMAXPROCS: '1' }, cwd: folder }, (error, stdout, stderr) => {
-      resolve({ status: error === null ? 0 : 1, stdout, stderr });
+  const run = async (...what: string[]): Promise<{ status: number; stdout: string; stderr: string }> => {
+    const words = [...what, ...(shape.context === undefined ? [] : ['--context', shape.context]), '--request-timeout', '10s'];
+    return await new Promise((resolve) => {
+      const child = execFile(kubectl, words, { env: { ...env, GOMAXPROCS: '1' }, cwd: folder }, (error, stdout, stderr) => {
+        resolve({ status: error === null ? 0 : 1, stdout, stderr });
+      });
+      child.stdin?.end();
     });
-    child.stdin?.end();
-  });
+  };
+  const { status, stderr } = await run('get', '--raw', `/apis/coordination.k8s.io/v1/namespaces/ns/leases/${lease}`);
   // Its own log's lines, and the advice that it ends with, are not what it says.
   const said = tidied(stderr.replaceAll(/^[EWI]\d{4} .*$/gm, '').replace(/To view or setup config.*$/s, ''), folder, lease);
-  if (shape.about === 'namespace') return status === 0 ? { whom: stdout || 'default', said: undefined } : { whom: undefined, said };
+  if (shape.about === 'namespace' && status === 0) {
+    const { stdout } = await run('config', 'view', '--minify', '--output', 'jsonpath={.contexts[0].context.namespace}');
+    return { whom: stdout || 'default', said: undefined };
+  }
   return outcome(lease, status === 0 ? undefined : said);
 }
 
@@ -172,6 +175,7 @@ function pageOf(rows: readonly Row[]): string {
     'Whom a kubeconfig speaks for, as an API server of the tests saw it: first with kubectl, then with leader-run. A test',
     `run has made this page (\`test/kube-api/config/kubectl.test.ts\`, kubectl 1.${version}), and each later one compares it.`,
     '',
+    '- `error: EOF` is what kubectl says where it would ask for a user name, and there is no terminal.',
     '- A cell with a user was answered. The others hold what the program said; nothing was done then.',
     '- `olga`, `tom`, `fay` and `eve` are the users of the id-token, the token, the token file and the plugin. `carol` and',
     '  `dave` have certificates, `bob` a password.',
