@@ -54,7 +54,7 @@ class TimedOut extends Error {}
 /** The request was surely not handled, though it went out: the server says so itself. */
 export class NotHandled extends Error {}
 
-/** What is configured for the way to the server cannot be used, and asking again changes nothing: a proxy's password. */
+/** The way to the server is barred, and asking again changes nothing: a proxy does not take our password. */
 export class NoWay extends Error {}
 
 /** The answer is longer than anything that is read here. */

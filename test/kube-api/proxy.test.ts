@@ -140,7 +140,7 @@ describe('requests get through', () => {
     const port = await listen(proxy);
     expect(await ask(`http://127.0.0.1:${String(port)}`, await api())).toEqual({
       kind: 'failed',
-      cause: 'unreachable',
+      cause: 'unusable',
       detail: `the proxy 127.0.0.1:${String(port)} answered 407 to CONNECT`,
       sent: false,
     });

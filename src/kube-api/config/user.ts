@@ -36,6 +36,7 @@ export async function authorizeOf(
   clock: Clock,
   env: NodeJS.ProcessEnv,
 ): Promise<Authorize> {
+  const impersonated = impersonatedOnly(user);
   const provider = authProvider(user);
   const exec = execSpec(user, cluster, trust);
   const certificate = await certificateOf(user);
@@ -56,7 +57,7 @@ export async function authorizeOf(
     sources.push(execPlugin(exec, clock, env));
   }
   if (sources.length === 0) throw anonymous(user, 'holds no credentials');
-  return combined([impersonatedOnly(user), ...sources]);
+  return combined([impersonated, ...sources]);
 }
 
 /** Over plain HTTP kubectl shows no credentials: `kubectl proxy`, which listens there, has its own. */
@@ -138,7 +139,7 @@ async function mustExist(user: Entry, field: string, file: string): Promise<void
   }
 }
 
-/** The old way to log in by OpenID Connect: a token that the kubeconfig holds. kubectl refreshes it and writes it back. */
+/** The old way to log in by OpenID Connect: a token in the kubeconfig. kubectl refreshes it and writes it back. */
 function idToken(user: Entry, provider: Fields, clock: Clock): Authorize {
   const advice = 'leader-run refreshes none: use a credential plugin instead (exec, as of kubelogin)';
   const config = isFields(provider['config']) ? provider['config'] : {};
@@ -214,6 +215,8 @@ function impersonation(user: Entry): Record<string, string | string[]> {
 /** The server takes the bytes of a header for UTF-8; Node writes one byte for each character of its text. */
 function headerText(user: Entry, field: string, value: string): string {
   if (/[\p{Cc}\p{Cs}]/u.test(value)) throw fault(user, field, 'holds characters that no HTTP header can carry');
+  // HTTP/2 forbids them, and some servers then leave out the header: the request would be our own user's.
+  if (/^[ \t]|[ \t]$/.test(value)) throw fault(user, field, 'begins or ends with a blank');
   return Buffer.from(value, 'utf8').toString('latin1');
 }
 

@@ -41,6 +41,8 @@ export interface Grounds {
   readonly close: () => void;
 }
 
+type Asked = IncomingMessage | Http2ServerRequest;
+
 const tokens = new Set(['tom', 'fay', 'eve', 'other', '12345', '0o17', '15', '2001-01-01', 'tom tom']);
 
 export async function openGrounds(): Promise<Grounds> {
@@ -53,7 +55,7 @@ export async function openGrounds(): Promise<Grounds> {
     await new Promise<void>((resolve, reject) => server.once('listening', resolve).once('error', reject));
     return (server.address() as AddressInfo).port;
   };
-  const answer = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void => {
+  const answer = (request: Asked, response: ServerResponse | Http2ServerResponse): void => {
     const { method = '', url = '' } = request;
     const lease = /\/leases\/([\w-]+)$/.exec(url.split('?')[0] ?? '')?.[1] ?? '';
     const { status, whom, reason } = judged(request);
@@ -86,7 +88,8 @@ export async function openGrounds(): Promise<Grounds> {
     https: `https://127.0.0.1:${await listen(https.createServer(tls).on('connect', tunnel(false)))}`,
     socks: `socks5://127.0.0.1:${await listen(socksTo(port))}`,
   };
-  const ports = new Map([[port, 'PORT'], [plain, 'PLAIN'], ...Object.values(proxies).map((each): [number, string] => [Number(new URL(each).port), 'PROXY'])]);
+  const ports = new Map([[port, 'PORT'], [plain, 'PLAIN']]);
+  for (const each of Object.values(proxies)) ports.set(Number(new URL(each).port), 'PROXY');
   return {
     server: `https://127.0.0.1:${port}`,
     plain: `http://127.0.0.1:${plain}`,
@@ -104,14 +107,14 @@ export async function openGrounds(): Promise<Grounds> {
 }
 
 /** As an API server's authentication and a policy that allows everything to all but anonymous users. */
-function judged({ headers, socket }: IncomingMessage | Http2ServerRequest): { status: number; whom: string; reason: string } {
+function judged({ headers, socket }: Asked): { status: number; whom: string; reason: string } {
   const { authorization = '' } = headers;
   const [scheme = '', ...words] = authorization.split(' ');
   const value = words.join(' ');
   const known = scheme === 'Bearer' ? tokens.has(value) || value.split('.').length === 3 : false;
   const basic = scheme === 'Basic' ? Buffer.from(value, 'base64').toString() : '';
   const shown = scheme === 'Bearer' ? 'a token' : scheme === 'Basic' ? 'a password' : '';
-  const certificate = certificateOf(socket as Socket);
+  const certificate = certificateOf(socket);
   const refused = { status: 401, whom: `401 to ${shown || 'a certificate'}`, reason: 'Unauthorized' };
   if (certificate === 'unknown') return refused;
   let whom = 'system:anonymous';
@@ -152,7 +155,7 @@ function forbidden(lease: string): string {
 function socksTo(port: number): Server {
   return createServer((client) => {
     client.on('error', () => undefined).once('data', () => {
-      client.write(Buffer.from([5, 0])); // Whoever it is.
+      client.write(Buffer.from([5, 0]));
       client.once('data', () => {
         client.write(Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
         join(client, connect(port, '127.0.0.1'));
@@ -190,8 +193,8 @@ function makePems(): Pems {
     signed('carol', '/O=ops/O=dev/CN=carol', 'root', 'extendedKeyUsage=clientAuth');
     signed('dave', '/O=ops/CN=dave', 'root', 'extendedKeyUsage=clientAuth');
     openssl('pkcs8', '-topk8', '-v2', 'aes-128-cbc', '-passout', 'pass:hush', '-in', file('carol.key'), '-out', file('encrypted.key'));
-    const read = (name: string): [string, string] => [name, readFileSync(file(name === 'root' || name === 'middle' ? `${name}.crt` : name), 'utf8')];
-    return Object.fromEntries(pemNames.map(read)) as unknown as Pems;
+    const read = (name: string): string => readFileSync(file(name.includes('.') ? name : `${name}.crt`), 'utf8');
+    return Object.fromEntries(pemNames.map((name) => [name, read(name)])) as unknown as Pems;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

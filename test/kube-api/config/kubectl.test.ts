@@ -1,5 +1,5 @@
-// For each kubeconfig of shapes.ts: as whom kubectl asks the API server, as whom leader-run does, and what they say when
-// they do not. docs/kubeconfigs.md is what comes of it; LEADER_RUN_WRITE_PAGES=1 in the environment writes that page.
+// For each kubeconfig of shapes.ts: as whom kubectl asks the API server, as whom leader-run does, and what they say
+// when they do not. docs/kubeconfigs.md is what comes of it; LEADER_RUN_WRITE_PAGES=1 in the environment writes it.
 // To check: no row has two users. A row in which one of the two asks and the other does not states why.
 // kubectl is built from kubectl/go.mod; without Go the test is skipped, and with CI set it fails instead.
 import { execFile } from 'node:child_process';
@@ -50,7 +50,8 @@ function laidOut(shape: Shape, index: number): { folder: string; env: Record<str
   }
   const inFolder = (names: readonly string[]): string =>
     names.map((name) => (name === '' ? '' : path.join(folder, name))).join(':');
-  const env: Record<string, string> = { HOME: folder, PATH: '/usr/bin:/bin', KUBECONFIG: inFolder(shape.list ?? ['config']) };
+  const list = inFolder(shape.list ?? ['config']);
+  const env: Record<string, string> = { HOME: folder, PATH: '/usr/bin:/bin', KUBECONFIG: list };
   for (const [name, value] of Object.entries(shape.env ?? {}))
     env[name] = name.startsWith('SSL_') ? inFolder(value.split(':')) : value;
   return { folder, env };
@@ -66,16 +67,19 @@ function outcome(lease: string, said: string | undefined): Outcome {
   const arrivals = grounds.arrivals(lease);
   const last = arrivals.at(-1);
   const whom = last && `${last.whom}${last.path.startsWith('/apis/') ? '' : ` at ${last.path.replace(/\/apis.*/, '')}`}`;
-  return { whom: last?.status === 401 ? undefined : whom, said: whom !== undefined && last?.status === 200 ? undefined : said };
+  if (last?.status === 200) return { whom, said: undefined };
+  return { whom: last?.status === 401 ? undefined : whom, said };
 }
 
 async function askKubectl(kubectl: string, shape: Shape, index: number): Promise<Outcome> {
   const { folder, env } = laidOut(shape, index);
   const lease = `kubectl-${index}`;
+  const options = { env: { ...env, GOMAXPROCS: '1' }, cwd: folder };
+  const context = shape.context === undefined ? [] : ['--context', shape.context];
   const run = async (...what: string[]): Promise<{ status: number; stdout: string; stderr: string }> => {
-    const words = [...what, ...(shape.context === undefined ? [] : ['--context', shape.context]), '--request-timeout', '10s'];
     return await new Promise((resolve) => {
-      const child = execFile(kubectl, words, { env: { ...env, GOMAXPROCS: '1' }, cwd: folder }, (error, stdout, stderr) => {
+      const words = [...what, ...context, '--request-timeout', '10s'];
+      const child = execFile(kubectl, words, options, (error, stdout, stderr) => {
         resolve({ status: error === null ? 0 : 1, stdout, stderr });
       });
       child.stdin?.end();
@@ -83,7 +87,8 @@ async function askKubectl(kubectl: string, shape: Shape, index: number): Promise
   };
   const { status, stderr } = await run('get', '--raw', `/apis/coordination.k8s.io/v1/namespaces/ns/leases/${lease}`);
   // Its own log's lines, and the advice that it ends with, are not what it says.
-  const said = tidied(stderr.replaceAll(/^[EWI]\d{4} .*$/gm, '').replace(/To view or setup config.*$/s, ''), folder, lease);
+  const own = stderr.replaceAll(/^[EWI]\d{4} .*$/gm, '').replace(/To view or setup config.*$/s, '');
+  const said = tidied(own, folder, lease);
   if (shape.about === 'namespace' && status === 0) {
     const { stdout } = await run('config', 'view', '--minify', '--output', 'jsonpath={.contexts[0].context.namespace}');
     return { whom: stdout || 'default', said: undefined };
@@ -97,7 +102,9 @@ async function askOurs(shape: Shape, index: number): Promise<Outcome> {
   const refused = (error: unknown): Outcome => ({ whom: undefined, said: tidied(messageOf(error), folder, lease) });
   try {
     const target = await loadKube({ clock: systemClock(), env, context: shape.context, serviceAccountFolder: folder });
-    if (shape.about === 'namespace') return { whom: target.namespace, said: target.namespace ? undefined : 'has no namespace; use --namespace' };
+    const { namespace } = target;
+    if (shape.about === 'namespace')
+      return { whom: namespace, said: namespace === undefined ? 'has no namespace; use --namespace' : undefined };
     const transport = openTransport(target, { version: '0', env });
     const lock = leaseLock({ transport, namespace: 'ns', name: lease });
     try {
@@ -144,9 +151,10 @@ test('for each kubeconfig leader-run is the user that kubectl is, or says why no
   }));
   if (process.env['LEADER_RUN_WRITE_PAGES'] === '1') writeFileSync(page, pageOf(rows));
   const titled = (row: Row): string => `${row.shape.part}: ${row.shape.name}`;
-  const different = rows.filter(({ kubectl: theirs, ours }) => theirs.whom !== ours.whom);
+  const different = rows.filter((row) => row.kubectl.whom !== row.ours.whom);
   // The worst of all: another user than kubectl.
-  expect(different.filter(({ kubectl: theirs, ours }) => theirs.whom !== undefined && ours.whom !== undefined).map(line)).toEqual([]);
+  const others = different.filter((row) => row.kubectl.whom !== undefined && row.ours.whom !== undefined);
+  expect(others.map(line)).toEqual([]);
   expect(different.filter(({ shape }) => shape.why === undefined).map(line)).toEqual([]);
   expect(rows.filter((row) => row.shape.why !== undefined && !different.includes(row)).map(titled)).toEqual([]);
   expect(rows.filter(({ ours }) => ours.whom === undefined && !ours.said).map(titled)).toEqual([]);
