@@ -1,5 +1,4 @@
-// Bundles everything into dist/, so that the published package has no dependencies (74 MB of them otherwise, most of
-// it Kubernetes models that are never used). Decides what of the packages is taken, and writes the licences of all that
+// Bundles everything into dist/, so that the published package has no dependencies. Decides what of the packages is taken, and writes the licences of all that
 // is inside. The program is one script for bin/leader-run.js, compiled ahead for the Node that builds;
 // packages that few runs need lie beside it and are loaded on first use. The library is made of ES modules.
 // Invariant: every part of a package that is replaced here was really imported by it; if an update of the package moves
@@ -20,22 +19,9 @@ const made = path.join(root, 'dist.new');
 const replaced = path.join(root, 'dist.old');
 // Real, since esbuild names files so.
 const packages = realpathSync(path.join(root, 'node_modules'));
-const clientFolder = path.join(packages, '@kubernetes', 'client-node', 'dist');
 
 /** What stands in for parts of packages that are never reached from here: whole packages, or files of one. */
 const standIns = {
-  // Imported by client-node's config.js. Requests are our own (src/kube-api/transport.ts), so neither fetch nor the
-  // generated API is needed. Even to name the global Headers would load Node's fetch, which takes 10 ms.
-  'node-fetch': unused('Headers'),
-  '@kubernetes/client-node/dist/gen/index.js': `${unused('createConfiguration')} export class ServerConfiguration {}`,
-  // Proxies as well (src/kube-api/proxy.ts).
-  'socks-proxy-agent': unused('SocksProxyAgent'),
-  hpagent: unused('HttpProxyAgent', 'HttpsProxyAgent'),
-  // Each brings a library and is asked for by few kubeconfigs: loaded when one does.
-  '@kubernetes/client-node/dist/azure_auth.js': loadedLater('AzureAuth', 'azure'),
-  '@kubernetes/client-node/dist/gcp_auth.js': loadedLater('GoogleCloudPlatformAuth', 'gcp'),
-  '@kubernetes/client-node/dist/oidc_auth.js': loadedLater('OpenIDConnectAuth', 'oidc'),
-
   // execa, of which src/child/supervisor.ts uses the start of a process: no output, pipes or messages, 80 KB of 150.
   'execa/lib/methods/main-sync.js': unused('execaCoreSync'),
   'execa/lib/transform/generator.js': unused('generatorToStream'),
@@ -69,8 +55,8 @@ const standIns = {
     export const getStreamName = (number) => STANDARD_STREAMS_ALIASES[number] ?? \`stdio[\${number}]\`;`,
 };
 
-/** Of these files' imports; elsewhere the same package may be needed. */
-const replacedFor = [path.join(clientFolder, 'config.js'), path.join(packages, 'execa', path.sep)];
+/** Of this package's imports; elsewhere the same one may be needed. */
+const replacedFor = path.join(packages, 'execa', path.sep);
 
 function unused(...names) {
   return names
@@ -81,30 +67,14 @@ function unused(...names) {
     .join(' ');
 }
 
-function loadedLater(name, provider) {
-  const file = { azure: './azure_auth.js', gcp: './gcp_auth.js', oidc: './oidc_auth.js' }[provider];
-  return `
-    export class ${name} {
-      isAuthProvider(user) { return user?.authProvider?.name === '${provider}'; }
-      async applyAuthentication(user, options) {
-        this.real ??= new (await import('${file}')).${name}();
-        return await this.real.applyAuthentication(user, options);
-      }
-    }`;
-}
-
 function slimPackages(taken) {
   return {
     name: 'slim-packages',
     setup(builder) {
-      // The roots of these packages name everything; one function of each is used.
-      builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
-        path: path.join(clientFolder, 'config.js'),
-        sideEffects: false,
-      }));
+      // The root of the package names everything; one function of it is used.
       builder.onResolve({ filter: /^execa$/ }, () => ({ path: 'execa', namespace: 'stand-in' }));
       builder.onResolve({ filter: /.*/ }, async ({ path: name, importer, namespace, resolveDir, kind, pluginData }) => {
-        const isReplacer = replacedFor.some((beginning) => importer.startsWith(beginning));
+        const isReplacer = importer.startsWith(replacedFor);
         if (namespace !== 'file' || !isReplacer || pluginData === standIns) return undefined;
         const { path: file } = await builder.resolve(name, { importer, resolveDir, kind, pluginData: standIns });
         const known = path.relative(packages, file);
@@ -113,11 +83,10 @@ function slimPackages(taken) {
         taken.add(key);
         return { path: key, namespace: 'stand-in' };
       });
-      builder.onLoad({ filter: /.*/, namespace: 'stand-in' }, ({ path: name }) =>
-        name === 'execa'
-          ? { contents: execaAlone, resolveDir: path.join(packages, 'execa') }
-          : { contents: standIns[name], resolveDir: clientFolder },
-      );
+      builder.onLoad({ filter: /.*/, namespace: 'stand-in' }, ({ path: name }) => ({
+        contents: name === 'execa' ? execaAlone : standIns[name],
+        resolveDir: path.join(packages, 'execa'),
+      }));
     },
   };
 }
@@ -143,7 +112,7 @@ const shortenPackages = {
 };
 
 /** Packages that few runs need; each hides behind one dynamic import (test/tidy.test.ts). */
-const rare = { chalk: 'chalk', socks: 'socks', 'client-node': '@kubernetes/client-node' };
+const rare = { chalk: 'chalk', socks: 'socks' };
 
 const leaveRareApart = {
   name: 'leave-rare-apart',

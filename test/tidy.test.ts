@@ -100,7 +100,6 @@ function isImpure({ from, to, typeOnly }: Import): boolean {
 
 /** Each of these packages is met in one file, which hides it from all others. */
 const packageOwners: Readonly<Record<string, string>> = {
-  '@kubernetes/client-node': 'src/kube-api/config/client-node.ts',
   commander: 'src/cli/help.ts',
   chalk: 'src/observe/logger.ts',
   execa: 'src/child/supervisor.ts',
