@@ -2,15 +2,17 @@
 // and without one those below what the machine trusts, in the places where Go looks.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer as createHttp } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { loadKube } from '../../../src/kube-api/config/load.ts';
 import { machineTrust } from '../../../src/kube-api/config/trust.ts';
-import { startDeadline } from '../../../src/kube-api/failure.ts';
+import { failureOf, startDeadline } from '../../../src/kube-api/failure.ts';
 import { openTransport } from '../../../src/kube-api/transport.ts';
 
 let folder: string;
@@ -46,7 +48,14 @@ async function answerWith(ca: string | undefined, env: NodeJS.ProcessEnv = {}): 
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const cluster = { server: address, ...(ca !== undefined && { 'certificate-authority': file(ca) }) };
+  try {
+    return await ask({ server: address, ...(ca !== undefined && { 'certificate-authority': file(ca) }) }, env);
+  } finally {
+    server.close();
+  }
+}
+
+async function ask(cluster: object, env: NodeJS.ProcessEnv = {}): Promise<unknown> {
   const content = {
     'current-context': 'c',
     contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
@@ -62,7 +71,6 @@ async function answerWith(ca: string | undefined, env: NodeJS.ProcessEnv = {}): 
   } finally {
     deadline.end();
     transport.close();
-    server.close();
   }
 }
 
@@ -78,6 +86,43 @@ test('what stands around the certificates, and one that cannot be read, does no 
   const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
   writeFileSync(file('mixed.crt'), `# ours\n${broken}${read('root.crt')}# end`);
   expect(await answerWith('mixed.crt')).toMatchObject({ kind: 'answer', status: 200 });
+});
+
+describe('what OpenSSL says is told in words:', () => {
+  async function detailOf(server: Server, protocol = 'https'): Promise<string> {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const cluster = { server: `${protocol}://127.0.0.1:${port}`, 'certificate-authority': file('root.crt') };
+    const failed = await ask(cluster);
+    server.close();
+    expect(failed).toMatchObject({ kind: 'failed', cause: 'unreachable' });
+    return (failed as { detail: string }).detail;
+  }
+  const tls = (): object => ({ cert: `${read('server.crt')}${read('middle.crt')}`, key: read('server.key') });
+
+  test.each([
+    { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', text: 'tlsv13 alert certificate required', words: 'certificate required' },
+    { code: 'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', text: 'ssl/tls alert bad certificate', words: 'bad certificate' },
+    { code: 'EPROTO', text: 'tlsv1 alert unknown ca', words: 'unknown ca' },
+  ])('a client certificate that the server does not take: $words', ({ code, text, words }) => {
+    const line = `80A:error:0A000418:SSL routines:ssl3_read_bytes:${text}:../deps/ssl/record/rec_layer_s3.c:1605:SSL alert number 48\n`;
+    const error = Object.assign(new Error(line), { code });
+    expect(failureOf(error, true, new AbortController().signal).detail).toBe(
+      `the server ended the TLS connection: ${words} (it does not take the client certificate, or wants one)`,
+    );
+  });
+
+  test('a server without TLS', async () => {
+    expect(await detailOf(createHttp())).toBe('the server does not speak TLS');
+  });
+
+  test('a server of TLS 1.1 alone', async () => {
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' } as const;
+    expect(await detailOf(createServer({ ...tls(), ...old }))).toBe(
+      'the server ended the TLS connection: protocol version',
+    );
+  });
 });
 
 describe('without a certificate-authority', () => {
