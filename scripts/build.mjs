@@ -1,6 +1,7 @@
-// Bundles everything into dist/, so that the published package has no dependencies. Decides what of the packages is taken, and writes the licences of all that
-// is inside. The program is one script for bin/leader-run.js, compiled ahead for the Node that builds;
-// packages that few runs need lie beside it and are loaded on first use. The library is made of ES modules.
+// Bundles everything into dist/, so that the published package has no dependencies. Decides what of the packages is
+// taken, and writes the licences of all that is inside. The program is one script for bin/leader-run.js, compiled ahead
+// for the Node that builds; packages that few runs need lie beside it and are loaded on first use. The library is made
+// of ES modules.
 // Invariant: every part of a package that is replaced here was really imported by it; if an update of the package moves
 // one, the build fails rather than growing by half a megabyte.
 

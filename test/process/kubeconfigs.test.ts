@@ -1,6 +1,6 @@
 // What becomes of a leader-run whose kubeconfig cannot work, or works only after a person has logged in: it ends with
-// 125 and the reason where no time heals it, and waits where a person is waited for. The real bundle against a server of
-// the test's own, over TLS.
+// 125 and the reason where no time heals it, and waits where a person is waited for. The real bundle against a server
+// of the test's own, over TLS.
 
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -61,7 +61,8 @@ function runWith(arena: Arena, { server, cluster, user, options = [] }: Given): 
 function plugin(arena: Arena, script: string): { readonly user: object; readonly begun: () => boolean } {
   const command = path.join(arena.folder, 'plugin');
   writeFileSync(command, `#!/bin/sh\ntouch ${command}.begun\n${script}\n`, { mode: 0o700 });
-  return { user: { exec: { apiVersion, command, interactiveMode: 'Never' } }, begun: () => existsSync(`${command}.begun`) };
+  const exec = { apiVersion, command, interactiveMode: 'Never' };
+  return { user: { exec }, begun: () => existsSync(`${command}.begun`) };
 }
 const credential = `printf '%s' '{"apiVersion":"${apiVersion}","kind":"ExecCredential","status":{"token":"t"}}'`;
 
