@@ -41,14 +41,17 @@ export function pairFault(cert: string, key: string): string | undefined {
   return 'belongs to another certificate than the client-certificate';
 }
 
-/**
- * The certificates of a PEM text, without what stands around them and without those that are
- * known or cannot be read; Go passes them over, too.
- */
-export function certificatesIn(pem: string, known: ReadonlySet<string> = new Set()): string[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return blocks.filter((block) => !known.has(block) && isCertificate(block));
+/** The certificates of a PEM text, without what stands around them and without those that cannot be read, as in Go. */
+export function certificatesIn(pem: string): string[] {
+  return pem.match(certificate)?.filter(isCertificate) ?? [];
 }
+
+/** The same for a trust store: 150 certificates are not parsed twice, only looked at for whether they are whole. */
+export function roughlyCertificatesIn(pem: string): string[] {
+  return pem.match(certificate)?.filter(isWhole) ?? [];
+}
+
+const certificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 function isCertificate(pem: string): boolean {
   try {
@@ -56,4 +59,11 @@ function isCertificate(pem: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What OpenSSL cannot read makes it pass over all that comes behind. */
+function isWhole(pem: string): boolean {
+  const der = Buffer.from(pem.replaceAll(/-----[A-Z ]+-----/g, ''), 'base64');
+  const [sequence, longLength] = [0x30, 0x82];
+  return der[0] === sequence && der[1] === longLength && der.length === 4 + der.readUInt16BE(2);
 }
