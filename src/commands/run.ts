@@ -10,11 +10,12 @@ import { createSupervisor, type Supervisor } from '../child/supervisor.ts';
 import { procBlindness, procFault } from '../child/sweep.ts';
 import { type Config, readConfig, refusedLock, systemFacts } from '../cli/config.ts';
 import { type Ending, exitStatus, lastSentence, type RunEnding } from '../cli/exit-status.ts';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, surelyElapsed, systemClock } from '../clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
 import { LeaderElector } from '../elector/leader-elector.ts';
-import { openLock } from '../locks/open.ts';
+import type { Patience } from '../elector/state.ts';
+import { type OpenLock, openLock } from '../locks/open.ts';
 import { eventsOn } from '../observe/announcer.ts';
 import type { Report } from '../observe/events.ts';
 import { openLog } from '../observe/logger.ts';
@@ -60,7 +61,7 @@ async function lead(config: Config, context: Context): Promise<Ending> {
   let ending: RunEnding;
   try {
     const stage = await open(config, context, clock, log.report);
-    ending = await play(stage, config, context, log.report);
+    ending = await play(stage, config, context, clock, log.report);
     await close(stage);
   } catch (error) {
     // Configuration that cannot be used, or a bug; nothing runs in the first case, and the guardian ends the command in
@@ -80,6 +81,7 @@ interface Stage {
   readonly supervisor: Supervisor;
   /** The lock object's Events, where there are any. */
   readonly kubeEvents: ReturnType<typeof eventsOn> | undefined;
+  readonly loggedIn: OpenLock['loggedIn'];
 }
 
 async function open(config: Config, { env, version }: Context, clock: Clock, report: Report): Promise<Stage> {
@@ -103,7 +105,7 @@ async function open(config: Config, { env, version }: Context, clock: Clock, rep
       leaseDurationMs,
     }),
   ]);
-  const { lock, fullName, warnings } = opened;
+  const { lock, fullName, warnings, loggedIn } = opened;
   // Before the first request, and only here if the cluster's configuration names the namespace.
   const refused = refusedLock({ name, namespace: opened.namespace }, store.kind, config.outerLock);
   if (refused !== undefined) throw new Error(refused);
@@ -126,15 +128,17 @@ async function open(config: Config, { env, version }: Context, clock: Clock, rep
     foreignGraceMs: config.foreignGraceMs,
     newLockWaitMs: config.newLockWaitMs,
   });
-  return { lock: fullName, elector, supervisor, kubeEvents };
+  return { lock: fullName, elector, supervisor, kubeEvents, loggedIn };
 }
 
-async function play(stage: Stage, config: Config, { desk }: Context, report: Report): Promise<RunEnding> {
+async function play(stage: Stage, config: Config, { desk }: Context, clock: Clock, report: Report): Promise<RunEnding> {
   const { lock, elector, supervisor } = stage;
   const { lostGraceMs, leaseDurationMs } = config.timing;
   const { identity, onLost, stopSignal, stopGraceMs, holdForMs } = config;
   // While the first request is under way.
   void supervisor.prepare();
+  const login = await logIn(stage, config.patience, clock, desk.stop);
+  if ('late' in login) return { kind: 'not-acquired', status: config.conflictStatus, trouble: { message: login.late } };
   const ending = await tell({
     elector,
     supervisor,
@@ -142,7 +146,7 @@ async function play(stage: Stage, config: Config, { desk }: Context, report: Rep
     report,
     lock,
     identity,
-    patience: config.patience,
+    patience: login.patience,
     onLost,
     stopSignal,
     stopGraceMs,
@@ -153,6 +157,33 @@ async function play(stage: Stage, config: Config, { desk }: Context, report: Rep
   if (ending.kind === 'lost') return { ...ending, status: config.lostStatus };
   if (ending.kind === 'not-acquired') return { ...ending, status: config.conflictStatus };
   return ending;
+}
+
+/**
+ * What is left of the patience after a login, or why there was none within it. `--wait 0` is one look at the lock,
+ * however long the login before it takes.
+ */
+async function logIn(
+  { loggedIn }: Stage,
+  { wait, untilCertain }: Patience,
+  clock: Clock,
+  stop: AbortSignal,
+): Promise<{ readonly patience: Patience } | { readonly late: string }> {
+  if (loggedIn === undefined || wait.kind !== 'for') {
+    await loggedIn?.(stop);
+    return { patience: { wait, untilCertain } };
+  }
+  const since = clock.now();
+  const over = new AbortController();
+  const cancel = clock.after(wait.ms, () => {
+    over.abort();
+  });
+  const why = await loggedIn(AbortSignal.any([stop, over.signal]));
+  cancel();
+  if (over.signal.aborted && why !== undefined) return { late: why };
+  // One request at least, since the lock is what was waited for.
+  const ms = Math.max(1, wait.ms - surelyElapsed(clock.now(), since));
+  return { patience: { wait: { kind: 'for', ms }, untilCertain } };
 }
 
 /** The last Events come first: where nothing watches the lock any more, they go over its own connection. */

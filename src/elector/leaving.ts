@@ -50,10 +50,11 @@ export function outcomeOf({ leaving }: State, unreleased: 'released' | 'not-rele
 }
 
 const verdicts: ReadonlySet<Trouble['cause']> = new Set([
-  ...(['unauthorized', 'forbidden', 'no-namespace', 'no-candidate', 'invalid', 'altered'] as const),
+  ...(['unauthorized', 'forbidden', 'no-namespace', 'no-candidate', 'untrusted', 'unusable'] as const),
+  ...(['invalid', 'altered'] as const),
 ]);
 
-/** An answer that does not change by asking again: this candidate may not have the lock. */
+/** An answer that does not change by asking again: this candidate may not have the lock, or cannot ask for it. */
 export function isVerdict(cause: Trouble['cause']): boolean {
   return verdicts.has(cause);
 }

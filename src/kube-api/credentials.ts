@@ -1,6 +1,6 @@
 // What a request shows to prove who sends it, and how long an answer from a file is believed. Token and certificate
 // files are rotated under a running process (a service account's token about hourly), so they are read again each
-// minute, as client-go does, and at once after a 401, which client-node's own reader does not.
+// minute, as client-go does, and at once after a 401.
 // Does not know where the files are named (kubeconfig.ts) or how a plugin is run (exec-plugin.ts).
 // Invariant: no message made here holds a credential; a header value that HTTP cannot carry never gets out.
 
@@ -25,6 +25,9 @@ export type Authorize = (fresh: boolean, signal: AbortSignal) => Promise<Credent
 
 /** Credentials cannot be had now; a later attempt may succeed. The message is fit for people. */
 export class CredentialsError extends Error {}
+
+/** Nor later, unless the configuration changes: such a failure ends a start, as an answer of 401 does. */
+export class UnusableError extends CredentialsError {}
 
 export function bearer(token: string): Readonly<Record<string, string>> {
   const value = `Bearer ${token}`;

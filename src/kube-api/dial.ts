@@ -14,7 +14,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { codeOf, messageOf } from '../common/errors.ts';
-import { type Credentials, CredentialsError, errorCode } from './credentials.ts';
+import { type Credentials, errorCode, UnusableError } from './credentials.ts';
 import type { KubeTarget, Trust } from './target.ts';
 import { bareHost, portOf, proxyFor, tunnel } from './proxy.ts';
 import { assertOpen, connectTcp, heard } from './tcp.ts';
@@ -108,7 +108,7 @@ function contextOf(ca: string | undefined, { cert, key }: Credentials): SecureCo
     last = { ca, cert, key, context };
     return context;
   } catch (error) {
-    throw new CredentialsError(`the CA or the client certificate and key cannot be used: ${errorCode(error)}`);
+    throw new UnusableError(`the CA or the client certificate and key cannot be used: ${errorCode(error)}`);
   }
 }
 

@@ -4,10 +4,12 @@
 
 import { codeOf, messageOf } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
-import { CredentialsError } from './credentials.ts';
+import { CredentialsError, UnusableError } from './credentials.ts';
+import type { Trust } from './target.ts';
 
 /** Why there is no usable answer; a lock's causes of Trouble contain these. */
-export type FailureCause = 'timeout' | 'unreachable' | 'untrusted' | 'credentials' | 'garbled';
+export type FailureCause =
+  'timeout' | 'unreachable' | 'untrusted' | 'outdated' | 'credentials' | 'unusable' | 'garbled';
 
 export interface Failure {
   readonly kind: 'failed';
@@ -52,25 +54,32 @@ class TimedOut extends Error {}
 /** The request was surely not handled, though it went out: the server says so itself. */
 export class NotHandled extends Error {}
 
+/** The way to the server is barred, and asking again changes nothing: a proxy does not take our password. */
+export class NoWay extends Error {}
+
 /** The answer is longer than anything that is read here. */
 export class TooLong extends Error {}
 
-export function failureOf(error: unknown, sent: boolean, signal: AbortSignal): Failure {
+export function failureOf(error: unknown, sent: boolean, signal: AbortSignal, trust?: Trust): Failure {
   // An abort comes back as many errors (a closed stream, a killed plugin); the deadline is the one that explains.
   const reason: unknown = signal.aborted && !(error instanceof CredentialsError) ? signal.reason : error;
+  const cause = causeOf(reason);
+  const from = cause === 'untrusted' ? trust?.from?.() : undefined;
   return {
     kind: 'failed',
-    cause: causeOf(reason),
-    detail: printable(explain(reason)),
+    cause,
+    detail: printable(`${explain(reason)}${from === undefined ? '' : `; trusted are the certificates of ${from}`}`),
     sent: sent && !(reason instanceof NotHandled),
   };
 }
 
 function causeOf(error: unknown): FailureCause {
   if (error instanceof TimedOut) return 'timeout';
+  if (error instanceof UnusableError || error instanceof NoWay) return 'unusable';
   if (error instanceof CredentialsError) return 'credentials';
   if (error instanceof TooLong) return 'garbled';
-  return isDistrust(error) ? 'untrusted' : 'unreachable';
+  if (!isDistrust(error)) return 'unreachable';
+  return outdated.some((beginning) => codeOf(error)?.startsWith(beginning)) ? 'outdated' : 'untrusted';
 }
 
 /** How the codes begin with which Node's name check and OpenSSL (X509_V_ERR_*) say that a certificate is bad. */
@@ -78,6 +87,9 @@ const distrust = [
   ...['ERR_TLS_CERT_', 'CERT_', 'CRL_', 'UNABLE_TO_', 'DEPTH_ZERO_', 'SELF_SIGNED_', 'INVALID_CA', 'INVALID_PURPOSE'],
   ...['PATH_LENGTH_', 'HOSTNAME_MISMATCH', 'ERROR_IN_CERT'],
 ];
+
+/** Of these: what passes with time, as the clocks go on and certificates are replaced. */
+const outdated = ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CRL_', 'UNABLE_TO_GET_CRL'];
 
 function isDistrust(error: unknown): boolean {
   const code = codeOf(error) ?? '';
@@ -87,7 +99,24 @@ function isDistrust(error: unknown): boolean {
 function explain(error: unknown): string {
   // One error for each address that was tried.
   if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0]);
+  const tls = tlsWords(error);
+  if (tls !== undefined) return tls;
   const text = messageOf(error);
   const code = codeOf(error);
   return code === undefined || text.includes(code) ? text : `${text} (${code})`;
+}
+
+/** What OpenSSL tells by the number of an alert and the line of its own code that met it. */
+function tlsWords(error: unknown): string | undefined {
+  const code = codeOf(error) ?? '';
+  if (!code.startsWith('ERR_SSL_') && code !== 'EPROTO') return undefined;
+  const text = messageOf(error);
+  const alert = /alert ([a-z ]+)/.exec(text)?.[1]?.trim();
+  if (alert !== undefined) {
+    const ours = /certificate|unknown ca/.test(alert) ? ' (it does not take the client certificate, or wants one)' : '';
+    return `the server ended the TLS connection: ${alert}${ours}`;
+  }
+  if (/wrong version number|packet length too long|http request/.test(text)) return 'the server does not speak TLS';
+  const reason = /SSL routines:[^:]*:([^:]+):/.exec(text)?.[1];
+  return reason && `TLS with the server failed: ${reason}`;
 }

@@ -6,6 +6,7 @@
 
 import http from 'node:http';
 import { BlockList, isIP, type Socket } from 'node:net';
+import { NoWay } from './failure.ts';
 import { assertOpen, connectTcp, heard } from './tcp.ts';
 
 /** Undefined: straight to the server. A proxy-url wins and knows no exceptions. */
@@ -149,7 +150,8 @@ async function throughHttp(
   );
   if (response.statusCode === 200) return socket;
   socket.destroy();
-  throw new Error(refusal(proxy, response.statusCode, hasLogin));
+  const why = refusal(proxy, response.statusCode, hasLogin);
+  throw response.statusCode === 407 ? new NoWay(why) : new Error(why);
 }
 
 function refusal({ host }: URL, status: number | undefined, hasLogin: boolean): string {

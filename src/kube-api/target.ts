@@ -26,4 +26,6 @@ export interface Trust {
   readonly serverName: string | undefined;
   /** Read anew for each connection, so that a replaced file is seen; undefined: Node's own roots. */
   readonly ca: () => Promise<string | undefined>;
+  /** For people: where they come from, as of the last look. */
+  readonly from?: () => string;
 }

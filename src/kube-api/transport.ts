@@ -117,7 +117,7 @@ class RestTransport implements Transport {
       const { incoming } = await this.#open(call, signal, attempt, sending);
       return await readAnswer(incoming);
     } catch (error) {
-      return failureOf(error, attempt.sent, signal);
+      return failureOf(error, attempt.sent, signal, this.#target.trust);
     }
   }
 
@@ -149,7 +149,7 @@ class RestTransport implements Transport {
       await readLines(incoming, following.line);
       return { kind: 'ended' };
     } catch (error) {
-      return failureOf(error, attempt.sent, opening.signal);
+      return failureOf(error, attempt.sent, opening.signal, this.#target.trust);
     } finally {
       opening.end();
       release();

@@ -42,8 +42,10 @@ export interface Trouble {
     | 'server' // 5xx
     | 'unreachable' // no connection, or it broke
     | 'untrusted' // TLS verification failed
+    | 'outdated' // the same, for a reason that time may heal
     | 'timeout' // no answer within the limit
     | 'credentials' // an exec plugin or token file failed
+    | 'unusable' // what is configured can be used at no time: a plugin that is not installed, a proxy's password
     | 'garbled' // an answer that makes no sense: truncated, HTML, another kind
     | 'storage'; // the local store's disk or permissions
   /**

@@ -35,6 +35,11 @@ export interface OpenLock {
   readonly namespace: string;
   /** To be told once at the start. */
   readonly warnings: readonly string[];
+  /**
+   * Resolves once there are credentials for a first request, or with what keeps them away, which that request would
+   * tell. A person who logs in takes longer than a request has; unset: this lock takes no credentials.
+   */
+  readonly loggedIn?: (until: AbortSignal) => Promise<string | undefined>;
 }
 
 export interface OpenOptions {

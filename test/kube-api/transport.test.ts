@@ -495,7 +495,7 @@ describe('the connection', () => {
       Promise.resolve({ headers: {}, cert: certificates.client.cert, key: certificates.server.key });
     expect(await ask(transportTo(api.url, { authorize }))).toMatchObject({
       kind: 'failed',
-      cause: 'credentials',
+      cause: 'unusable',
       sent: false,
     });
   });

@@ -113,11 +113,11 @@ describe.concurrent('leader-run', () => {
     ]; // prettier-ignore
 
     test.for(secrets)('shows nothing of $name, at any level', async (secret, { arena, expect }) => {
-      await withApi({}, async (api) => {
+      await withApi({ tls: certificates.server }, async (api) => {
         if (secret.answer !== undefined) api.handle = secret.answer;
         const user = secret.user?.(arena) ?? {};
         const run = kubeRun(arena, {
-          config: secret.text ?? kubeconfig(api.url, user),
+          config: secret.text ?? kubeconfig(api.url, user, { 'certificate-authority-data': base64(certificates.ca) }),
           options: ['--log-level=debug'],
         });
         // Told of and tried again, or refused at once.
@@ -146,11 +146,11 @@ describe.concurrent('leader-run', () => {
     });
 
     test('that crashes shows none of them, and hands none of them to its command', async ({ arena, expect }) => {
-      await withApi({}, async (api) => {
+      await withApi({ tls: certificates.server }, async (api) => {
         api.handle = memoryApi();
         const faults = path.join(import.meta.dirname, '../helpers/faults.mjs');
         const run = kubeRun(arena, {
-          config: kubeconfig(api.url, { token: canary }),
+          config: kubeconfig(api.url, { token: canary }, { 'certificate-authority-data': base64(certificates.ca) }),
           options: ['--log-level=debug'],
           command: arena.puppet(),
           env: { NODE_OPTIONS: `--import=${faults}`, LEADER_RUN_TEST_FAULT: 'throw' },
@@ -214,7 +214,7 @@ describe.concurrent('leader-run', () => {
     test('unless the kubeconfig says otherwise, which is told at each start', async ({ arena, expect }) => {
       await withApi({ tls: certificates.stranger }, async (api) => {
         api.handle = answering(200, lease({ holderIdentity: 'bob', leaseDurationSeconds: 60 }));
-        const config = kubeconfig(api.url, {}, { 'insecure-skip-tls-verify': true });
+        const config = kubeconfig(api.url, { token: canary }, { 'insecure-skip-tls-verify': true });
         const run = kubeRun(arena, { config });
         await run.event('standing-by');
         await stop(run);

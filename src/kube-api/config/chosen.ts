@@ -1,18 +1,19 @@
 // What a kubeconfig's chosen cluster means to a connection: address, proxy, trust. Decides which contradictions are
 // refused at the start rather than met at the first request. Knows neither how files are merged (kubeconfig.ts), nor
 // what a user is (user.ts), nor how a connection is made.
-// Invariant: credentials go out unencrypted only over loopback, where `kubectl proxy` listens.
+// Invariant: no credentials go out unencrypted; plain HTTP is spoken only over loopback, where `kubectl proxy` listens.
 
 import { constants } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
 import type { Clock } from '../../clock.ts';
+import { messageOf } from '../../common/errors.ts';
 import { nameCap, printable } from '../../common/printable.ts';
 import { isProxy } from '../proxy.ts';
 import type { KubeTarget, Trust } from '../target.ts';
-import { chooseContext, type Entry, fault, text } from './kubeconfig.ts';
-import { pemSource } from './pem.ts';
-import { authorizeOf } from './user.ts';
+import { chooseContext, type Entry, fault, fileName, pemSource, text } from './kubeconfig.ts';
+import { givenTrust, machineTrust } from './trust.ts';
+import { anonymous, authorizeOf, impersonatedOnly } from './user.ts';
 
 /** Undefined when no file exists or all are empty, unless one is required. */
 export async function targetOfKubeconfig(
@@ -25,15 +26,20 @@ export async function targetOfKubeconfig(
   if (chosen === undefined) return undefined;
   const { cluster, user, context } = chosen;
   const server = serverOf(cluster);
-  const trust = await trustOf(cluster);
+  const trust = await trustOf(cluster, env);
+  if (user === undefined && server.protocol === 'https:') throw anonymous(context, 'names no user');
   return {
     server,
     where: server.host,
-    namespace: text(context, 'namespace'),
+    namespace: namespaceOf(context),
     proxy: proxyOf(cluster),
     trust,
     authorize:
-      user === undefined ? () => Promise.resolve({ headers: {} }) : await authorizeOf(user, cluster, trust, clock, env),
+      user === undefined
+        ? () => Promise.resolve({ headers: {} })
+        : server.protocol === 'http:'
+          ? impersonatedOnly(user)
+          : await authorizeOf(user, cluster, trust, clock, env),
     warnings: [trust.insecure ? unverified(cluster, server) : [], await openSecrets(user)].flat(),
   };
 }
@@ -60,7 +66,8 @@ async function openSecrets(user: Entry | undefined): Promise<string[]> {
 function serverOf(cluster: Entry): URL {
   const given = text(cluster, 'server');
   if (given === undefined) throw fault(cluster, 'server', 'is missing');
-  const server = URL.canParse(given) ? new URL(given) : undefined;
+  // A URL loses the blanks around it, and Go refuses them.
+  const server = URL.canParse(given) && given === given.trim() ? new URL(given) : undefined;
   if (server?.protocol !== 'https:' && server?.protocol !== 'http:') {
     throw fault(cluster, 'server', `is ${shown(given)}, which is not an https:// address`);
   }
@@ -93,6 +100,12 @@ function isLoopback(hostname: string): boolean {
   return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
+function namespaceOf(context: Entry): string | undefined {
+  const namespace = text(context, 'namespace');
+  if (namespace === undefined || /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) return namespace;
+  throw fault(context, 'namespace', 'cannot be one: it takes small letters, digits and hyphens, 63 at most');
+}
+
 function proxyOf(cluster: Entry): URL | undefined {
   const given = text(cluster, 'proxy-url');
   if (given === undefined) return undefined;
@@ -101,18 +114,17 @@ function proxyOf(cluster: Entry): URL | undefined {
   throw fault(cluster, 'proxy-url', 'is not an address that begins with http://, https:// or socks5://');
 }
 
-async function trustOf(cluster: Entry): Promise<Trust> {
+async function trustOf(cluster: Entry, env: NodeJS.ProcessEnv): Promise<Trust> {
   const insecure = cluster.fields['insecure-skip-tls-verify'] === true;
   const ca = pemSource(cluster, 'certificate-authority');
   if (insecure && ca !== undefined) {
     throw fault(cluster, 'insecure-skip-tls-verify', 'contradicts certificate-authority; keep one of the two');
   }
-  await ca?.().catch((error: unknown) => {
-    throw fault(
-      cluster,
-      'certificate-authority',
-      `is of no use: ${error instanceof Error ? error.message : String(error)}`,
-    );
+  const file = fileName(cluster, 'certificate-authority');
+  const from = file === undefined ? `${cluster.key}.certificate-authority-data` : printable(file);
+  const given = ca && givenTrust(ca, from);
+  await given?.ca().catch((error: unknown) => {
+    throw fault(cluster, 'certificate-authority', `is of no use: ${messageOf(error)}`);
   });
-  return { insecure, serverName: text(cluster, 'tls-server-name'), ca: async () => await ca?.() };
+  return { insecure, serverName: text(cluster, 'tls-server-name'), ...(given ?? machineTrust(env)) };
 }

@@ -1,18 +1,12 @@
-// The only import of the Kubernetes client, whose KubeConfig turns a kubeconfig's user into certificates and headers,
-// where it understands them as kubectl does. What it does badly is done beside (kubeconfig.ts, user.ts,
-// exec-plugin.ts).
-// Knows nothing of files and requests.
+// The only import of the Kubernetes client, whose KubeConfig turns a kubeconfig's user with a password into headers.
+// What else a user may have, it understands otherwise than kubectl, and is done beside (user.ts, pem.ts,
+// exec-plugin.ts). Knows nothing of files and requests.
 // Invariant: it is loaded only for a user that needs it, since that costs 11 ms and 7 MB.
 
 import type { RequestOptions } from 'node:https';
 import { type Credentials, CredentialsError, errorCode } from '../credentials.ts';
 
-/**
- * What the client makes of a kubeconfig's user: certificates from files or data, tokens, basic auth, `as`, and the old
- * auth-providers (oidc, gcp, azure). It is given that user alone, since it reads whole kubeconfigs otherwise than
- * kubectl. gcp and azure, which Kubernetes gave up in 1.26, run their program with this process standing still until it
- * ends: only when their token has expired, and the guardian watches over the command meanwhile.
- */
+/** What the client makes of a kubeconfig's user. It is given that user alone, since it reads whole files otherwise. */
 export async function askClient(user: Readonly<Record<string, unknown>>): Promise<() => Promise<Credentials>> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
@@ -36,15 +30,11 @@ export async function askClient(user: Readonly<Record<string, unknown>>): Promis
   };
 }
 
-function credentialsOf({ headers = {}, auth, cert, key }: RequestOptions): Credentials {
+function credentialsOf({ headers = {}, auth }: RequestOptions): Credentials {
   const all: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (typeof value === 'string') all[name.toLowerCase()] = value;
   }
   if (typeof auth === 'string') all['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`;
-  return {
-    headers: all,
-    ...(Buffer.isBuffer(cert) && { cert: cert.toString('latin1') }),
-    ...(Buffer.isBuffer(key) && { key: key.toString('latin1') }),
-  };
+  return { headers: all };
 }

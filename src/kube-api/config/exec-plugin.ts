@@ -1,7 +1,6 @@
 // Credentials from a program, as the kubeconfig's `users[].user.exec` names it (client.authentication.k8s.io). Decides
 // when it is run: at first, and again when its credentials expire or were refused; in the background while they are
-// still good, so that no renewal waits for it. client-node's own runner has no time limit, keeps nothing that has no
-// expiry, and tells the plugin nothing of the cluster. Does not know how a program is run and ended (plugin-run.ts).
+// still good, so that no renewal waits for it. Does not know how a program is run and ended (plugin-run.ts).
 // Invariant: one run at a time, shared by all who wait. A request that gives up leaves the run going, since a person
 // may be logging in; the run has a limit of its own, and one that failed is not repeated at once.
 
@@ -10,7 +9,14 @@ import type { Clock, Instant } from '../../clock.ts';
 import { later, possiblyPast, surelyElapsed } from '../../clock.ts';
 import { parseJson } from '../../common/json.ts';
 import { printable } from '../../common/printable.ts';
-import { type Authorize, bearer, type Credentials, CredentialsError, untilAborted } from '../credentials.ts';
+import {
+  type Authorize,
+  bearer,
+  type Credentials,
+  CredentialsError,
+  untilAborted,
+  UnusableError,
+} from '../credentials.ts';
 import { type ExecSpec, inForeground, runPlugin, title } from './plugin-run.ts';
 
 interface Kept {
@@ -102,7 +108,7 @@ function parse(output: string, spec: ExecSpec): { credentials: Credentials; expi
   };
   if (kind !== 'ExecCredential') throw new CredentialsError(`${title(spec)} did not print an ExecCredential`);
   if (apiVersion !== spec.apiVersion) {
-    throw new CredentialsError(
+    throw new UnusableError(
       `${title(spec)} speaks ${printable(String(apiVersion))}, and the kubeconfig asks for ${spec.apiVersion}`,
     );
   }

@@ -1,7 +1,7 @@
 // Which cluster, user and namespace a kubeconfig names, the way kubectl reads it: the first file of a KUBECONFIG list
 // that sets something wins, missing files of the list are skipped, and paths are relative to the file that holds them.
-// client-node 1.4.0 does the first three otherwise (the last current-context wins, duplicates and missing files throw),
-// which could elect in the wrong cluster. Knows nothing of connections; what the fields mean to one is chosen.ts's and user.ts's.
+// Anything else could elect in the wrong cluster. Knows nothing of connections; what the fields mean to one is
+// chosen.ts's and user.ts's.
 // Invariant: every fault is a ConfigError of one sentence with file and key, and no message quotes a file's content.
 
 import { readFile } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import path from 'node:path';
 import { nameCap, printable } from '../../common/printable.ts';
 import { errorCode } from '../credentials.ts';
 import { ConfigError } from './errors.ts';
+import { decodePem, readPem } from './pem.ts';
 import { readYaml, Unreadable } from './yaml.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -116,7 +117,8 @@ function merge(merged: Merged, file: string, document: Fields): void {
     if (!Array.isArray(entries)) throw new ConfigError(`${list} in the kubeconfig ${printable(file)} is not a list`);
     const here = new Set<string>();
     entries.forEach((entry: unknown, index) => {
-      const name = isFields(entry) ? entry['name'] : undefined;
+      // As in kubectl an entry may have no name; then it is one that nothing names.
+      const name = isFields(entry) ? (entry['name'] ?? '') : undefined;
       if (!isFields(entry) || typeof name !== 'string') {
         throw new ConfigError(`${list}[${String(index)}] in the kubeconfig ${printable(file)} has no name`);
       }
@@ -173,11 +175,20 @@ const switches = { context: [], cluster: ['insecure-skip-tls-verify', 'disable-c
 
 /** Also of entries that are not chosen: kubectl refuses the whole file. */
 function assertTypes(entry: Entry, kind: 'context' | 'cluster' | 'user'): void {
-  for (const field of textFields[kind]) text(entry, field);
+  for (const field of textFields[kind]) {
+    const value = text(entry, field) ?? '';
+    if (field.endsWith('-data') && !isBase64(value)) throw fault(entry, field, 'is not base64');
+  }
   for (const field of switches[kind]) {
     const value = entry.fields[field] ?? false;
     if (typeof value !== 'boolean') throw fault(entry, field, 'is not true or false (without quotes)');
   }
+}
+
+/** As Go reads it, which lets line breaks pass and no missing padding. */
+function isBase64(value: string): boolean {
+  const whole = value.replaceAll(/[\r\n]/g, '');
+  return whole.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(whole);
 }
 
 /** A field that must be text if it is there; '' counts as absent, as in kubectl. */
@@ -192,6 +203,16 @@ export function text(entry: Entry, field: string): string | undefined {
 export function fileName(entry: Entry, field: string): string | undefined {
   const name = text(entry, field);
   return name === undefined ? undefined : path.resolve(path.dirname(entry.file), name);
+}
+
+/** A file or base64 data; both are refused, as in kubectl. */
+export function pemSource(entry: Entry, field: string): (() => Promise<string>) | undefined {
+  const [data, file] = [text(entry, `${field}-data`), fileName(entry, field)];
+  if (data === undefined) return file === undefined ? undefined : () => readPem(file);
+  if (file !== undefined) throw fault(entry, field, `contradicts ${field}-data; keep one of the two`);
+  const pem = decodePem(data);
+  if (pem === undefined) throw fault(entry, `${field}-data`, 'is not a PEM text in base64');
+  return () => Promise.resolve(pem);
 }
 
 export function fault(entry: Entry, field: string, what: string): ConfigError {

@@ -1,8 +1,8 @@
 // Where the configuration of a cluster comes from: a kubeconfig, or the service account of the pod. Decides in which
 // order they are looked for; what a kubeconfig means is chosen.ts's. Knows nothing of requests and sockets
 // (transport.ts).
-// Invariant: without a configuration there is an error, never http://localhost:8080. Inside a pod neither the client
-// nor a YAML parser is loaded, since both cost start-up time.
+// Invariant: without a configuration there is an error, never http://localhost:8080. Inside a pod no YAML parser is
+// loaded, since that costs start-up time.
 
 import { access, readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
@@ -14,6 +14,7 @@ import { bearer, errorCode, readToken, rereading } from '../credentials.ts';
 import type { KubeTarget } from '../target.ts';
 import { ConfigError } from './errors.ts';
 import { readPem } from './pem.ts';
+import { givenTrust, machineTrust } from './trust.ts';
 
 export interface KubeOptions {
   readonly clock: Clock;
@@ -94,7 +95,7 @@ async function targetOfServiceAccount(
   const server = `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
   if (!URL.canParse(server))
     throw new ConfigError('KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name no server');
-  // As client-go does; then the namespace must be given, and a public CA must have signed the server's certificate.
+  // As client-go does; then the namespace must be given, and this machine must trust the server.
   const namespace = await readFile(path.join(folder, 'namespace'), 'utf8').catch(() => '');
   const hasCa = await access(caFile).then(
     () => true,
@@ -105,8 +106,12 @@ async function targetOfServiceAccount(
     where: new URL(server).host,
     namespace: namespace.trim() || undefined,
     proxy: undefined,
-    trust: { insecure: false, serverName: undefined, ca: async () => (hasCa ? await readPem(caFile) : undefined) },
+    trust: {
+      insecure: false,
+      serverName: undefined,
+      ...(hasCa ? givenTrust(() => readPem(caFile), caFile) : machineTrust(env)),
+    },
     authorize: rereading(clock, async () => ({ headers: bearer(await readToken(tokenFile)) })),
-    warnings: hasCa ? [] : [`${caFile} cannot be read, so only a server with a publicly signed certificate is trusted`],
+    warnings: hasCa ? [] : [`${caFile} cannot be read, so the certificates that this machine trusts are believed`],
   };
 }

@@ -6,7 +6,6 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { printable } from '../../common/printable.ts';
 import { CredentialsError, errorCode } from '../credentials.ts';
-import { type Entry, fault, fileName, text } from './kubeconfig.ts';
 
 export async function readPem(file: string): Promise<string> {
   const text = await readFile(file, 'latin1').catch((error: unknown) => {
@@ -42,14 +41,29 @@ export function pairFault(cert: string, key: string): string | undefined {
   return 'belongs to another certificate than the client-certificate';
 }
 
-/** A file or base64 data, the data winning as in kubectl. */
-export function pemSource(entry: Entry, field: string): (() => Promise<string>) | undefined {
-  const data = text(entry, `${field}-data`);
-  if (data !== undefined) {
-    const pem = decodePem(data);
-    if (pem === undefined) throw fault(entry, `${field}-data`, 'is not a PEM text in base64');
-    return () => Promise.resolve(pem);
+/** The certificates of a PEM text, without what stands around them and without those that cannot be read, as in Go. */
+export function certificatesIn(pem: string): string[] {
+  return pem.match(certificate)?.filter(isCertificate) ?? [];
+}
+
+/** The same for a trust store: 150 certificates are not parsed twice, only looked at for whether they are whole. */
+export function roughlyCertificatesIn(pem: string): string[] {
+  return pem.match(certificate)?.filter(isWhole) ?? [];
+}
+
+const certificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
   }
-  const file = fileName(entry, field);
-  return file === undefined ? undefined : () => readPem(file);
+}
+
+/** What OpenSSL cannot read makes it pass over all that comes behind. */
+function isWhole(pem: string): boolean {
+  const der = Buffer.from(pem.replaceAll(/-----[A-Z ]+-----/g, ''), 'base64');
+  const [sequence, longLength] = [0x30, 0x82];
+  return der[0] === sequence && der[1] === longLength && der.length === 4 + der.readUInt16BE(2);
 }

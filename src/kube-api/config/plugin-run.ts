@@ -9,7 +9,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { sendSignal } from '../../common/kill.ts';
 import { printable } from '../../common/printable.ts';
-import { CredentialsError, errorCode } from '../credentials.ts';
+import { CredentialsError, errorCode, UnusableError } from '../credentials.ts';
 
 export interface ExecSpec {
   /** A name that is looked for on PATH, or an absolute path. */
@@ -55,7 +55,7 @@ export async function runPlugin(
   { terminal, passOn, limit }: RunOptions,
 ): Promise<string> {
   if (spec.interactiveMode === 'Always' && !terminal) {
-    throw new CredentialsError(`${title(spec)} wants to ask, and there is no terminal`);
+    throw new UnusableError(`${title(spec)} wants to ask, and there is no terminal`);
   }
   const interactive = terminal && spec.interactiveMode !== 'Never';
   const cluster = await spec.cluster?.();
@@ -186,7 +186,7 @@ function reasonAgainst(file: string): string | undefined {
 function notRun(error: unknown, spec: ExecSpec, env: NodeJS.ProcessEnv): CredentialsError {
   const code = errorCode(error);
   const found = ['ENOENT', 'ENOTDIR', 'EACCES'].includes(code) ? notInstalled(spec, env) : undefined;
-  if (found !== undefined) return new CredentialsError(found);
+  if (found !== undefined) return new UnusableError(found);
   const why = code === 'ENOENT' ? 'the interpreter that its first line names does not exist' : code;
   return new CredentialsError(`cannot run ${title(spec)}: ${why}${hint(spec)}`);
 }

@@ -1,10 +1,11 @@
 // What a kubeconfig's user means: where its credentials come from, and as whom it acts. Decides which source wins, and
-// what of it the Kubernetes client may see. Knows neither how files are merged (kubeconfig.ts) nor any connection.
-// Invariant: a user that cannot be understood is refused; no request goes out as another user for it.
+// what is refused as in kubectl. Knows neither how files are merged (kubeconfig.ts) nor any connection.
+// Invariant: a user that cannot be understood is refused; no request goes out as another user for it, nor as none.
 
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { type Clock, later, possiblyPast } from '../../clock.ts';
+import { messageOf } from '../../common/errors.ts';
 import { nameCap, printable } from '../../common/printable.ts';
 import {
   type Authorize,
@@ -20,8 +21,8 @@ import type { Trust } from '../target.ts';
 import { askClient } from './client-node.ts';
 import { ConfigError } from './errors.ts';
 import { execPlugin } from './exec-plugin.ts';
-import { type Entry, fault, type Fields, fileName, isFields, text } from './kubeconfig.ts';
-import { pairFault, pemSource } from './pem.ts';
+import { type Entry, fault, type Fields, fileName, isFields, pemSource, text } from './kubeconfig.ts';
+import { pairFault } from './pem.ts';
 import { type ExecSpec, notInstalled } from './plugin-run.ts';
 
 /**
@@ -36,7 +37,7 @@ export async function authorizeOf(
   clock: Clock,
   env: NodeJS.ProcessEnv,
 ): Promise<Authorize> {
-  const impersonated = { headers: impersonation(user) };
+  const impersonated = impersonatedOnly(user);
   const provider = authProvider(user);
   const exec = execSpec(user, cluster, trust);
   const certificate = await certificateOf(user);
@@ -45,28 +46,37 @@ export async function authorizeOf(
   if (exec !== undefined && provider !== undefined) throw fault(user, 'exec', 'contradicts auth-provider; keep one');
   if (token !== undefined && password !== undefined) throw fault(user, 'password', 'contradicts the token; keep one');
 
-  const sources: Authorize[] = [() => Promise.resolve(impersonated)];
-  const forClient = { ...certificate, ...password };
+  const sources: Authorize[] = [];
+  if (certificate !== undefined) sources.push(rereading(clock, certificate));
   if (token !== undefined) sources.push(rereading(clock, await token()));
-  else if (password === undefined && provider?.name === 'oidc') sources.push(idToken(user, provider.fields, clock));
-  else if (password === undefined && provider !== undefined)
-    Object.assign(forClient, { 'auth-provider': provider.fields });
-  // Most users have nothing but a token, or a plugin: for these the client need not be loaded (11 ms, 7 MB).
-  const fromClient = Object.keys(forClient).length > 0;
-  if (fromClient) sources.push(rereading(clock, await askClient(forClient)));
-  if (exec !== undefined && token === undefined && !fromClient) {
+  else if (password !== undefined) sources.push(await askClient(password));
+  else if (provider !== undefined) sources.push(idToken(user, provider, clock));
+  else if (exec !== undefined && certificate === undefined) {
     const missing = notInstalled(exec, env);
     // No time can heal that.
     if (missing !== undefined) throw new ConfigError(missing);
     sources.push(execPlugin(exec, clock, env));
   }
-  return combined(sources);
+  if (sources.length === 0) throw anonymous(user, 'holds no credentials');
+  return combined([impersonated, ...sources]);
 }
 
-type ReadToken = () => Promise<Credentials>;
+/** Over plain HTTP kubectl shows no credentials: `kubectl proxy`, which listens there, has its own. */
+export function impersonatedOnly(user: Entry): Authorize {
+  const impersonated = { headers: impersonation(user) };
+  return () => Promise.resolve(impersonated);
+}
+
+/** kubectl asks for a name and a password then. */
+export function anonymous({ key, file }: Entry, what: string): ConfigError {
+  const name = `${key} in the kubeconfig ${printable(file)}`;
+  return new ConfigError(`${name} ${what}, so that requests would go out as system:anonymous`);
+}
+
+type ReadCredentials = () => Promise<Credentials>;
 
 /** The token of the file wins for as long as it can be read. Undefined: there is no token. */
-function tokenOf(user: Entry): (() => Promise<ReadToken>) | undefined {
+function tokenOf(user: Entry): (() => Promise<ReadCredentials>) | undefined {
   const token = text(user, 'token');
   const file = fileName(user, 'tokenFile');
   // HTTP would refuse it with the token in its message.
@@ -90,35 +100,34 @@ function tokenOf(user: Entry): (() => Promise<ReadToken>) | undefined {
   };
 }
 
-function passwordOf(user: Entry): { readonly username: string; readonly password: string } | undefined {
+function passwordOf(user: Entry): Fields | undefined {
   const [username, password] = [text(user, 'username'), text(user, 'password')];
   if (username === undefined && password !== undefined) throw fault(user, 'username', 'is missing beside the password');
-  return username === undefined ? undefined : { username, password: password ?? '' };
+  if (username === undefined) return undefined;
+  return { username, password: password ?? '' };
 }
 
-/** The certificate and its key as the client takes them. Half of a pair would go out as anonymous. */
-async function certificateOf(user: Entry): Promise<Readonly<Record<string, string>> | undefined> {
+/** Files are read anew, since they are rotated. Half of a pair would go out as anonymous. */
+async function certificateOf(user: Entry): Promise<ReadCredentials | undefined> {
   const [readCert, readKey] = [pemSource(user, 'client-certificate'), pemSource(user, 'client-key')];
   if (readCert === undefined && readKey === undefined) return undefined;
   if (readCert === undefined) throw fault(user, 'client-certificate', 'is missing beside the client-key');
   if (readKey === undefined) throw fault(user, 'client-key', 'is missing beside the client-certificate');
-  const seen: Record<string, string> = {};
-  for (const field of ['client-certificate', 'client-key']) {
-    // The client prefers the file to the data; kubectl does not.
-    const data = text(user, `${field}-data`);
-    if (data === undefined) {
-      seen[field] = fileName(user, field) ?? '';
-      await mustExist(user, field, seen[field]);
-    } else seen[`${field}-data`] = data;
-  }
-  const useless = (field: string) => (error: unknown) => {
-    throw fault(user, field, `is of no use: ${error instanceof Error ? error.message : String(error)}`);
+  const useless = (field: string, why: string): Error => new CredentialsError(fault(user, field, why).message);
+  const named = (field: string) => (error: unknown) => {
+    throw useless(field, `is of no use: ${messageOf(error)}`);
   };
-  const cert = await readCert().catch(useless('client-certificate'));
-  const key = await readKey().catch(useless('client-key'));
-  const why = pairFault(cert, key);
-  if (why !== undefined) throw fault(user, 'client-key', why);
-  return seen;
+  const read = async (): Promise<Credentials> => {
+    const cert = await readCert().catch(named('client-certificate'));
+    const key = await readKey().catch(named('client-key'));
+    const why = pairFault(cert, key);
+    if (why !== undefined) throw useless('client-key', why);
+    return { headers: {}, cert, key };
+  };
+  await read().catch((error: unknown) => {
+    throw new ConfigError(messageOf(error));
+  });
+  return read;
 }
 
 /** What no time can heal is told at the start, as kubectl does. */
@@ -130,10 +139,7 @@ async function mustExist(user: Entry, field: string, file: string): Promise<void
   }
 }
 
-/**
- * The old way to log in by OpenID Connect: a token that the kubeconfig holds. kubectl refreshes it and writes it back;
- * client-node sends a request without it when it has expired, so it is judged here.
- */
+/** The old way to log in by OpenID Connect: a token in the kubeconfig. kubectl refreshes it and writes it back. */
 function idToken(user: Entry, provider: Fields, clock: Clock): Authorize {
   const advice = 'leader-run refreshes none: use a credential plugin instead (exec, as of kubelogin)';
   const config = isFields(provider['config']) ? provider['config'] : {};
@@ -163,18 +169,24 @@ function jwtEndMs(token: string): number | undefined {
   }
 }
 
-/** The client lets a request with an unknown provider go out anonymous. */
-function authProvider(user: Entry): { readonly name: string; readonly fields: Fields } | undefined {
+function authProvider(user: Entry): Fields | undefined {
   const provider = user.fields['auth-provider'];
   if (provider === undefined || provider === null) return undefined;
   const fields = isFields(provider) ? provider : {};
-  const name = fields['name'];
-  if (name === 'oidc' || name === 'gcp' || name === 'azure') return { name, fields };
-  throw fault(user, 'auth-provider', `is ${printable(String(name), nameCap)}; oidc, gcp and azure are known`);
+  const { name } = fields as { name?: unknown };
+  if (name === 'oidc') return fields;
+  const is = `is ${printable(String(name), nameCap)}`;
+  if (name !== 'gcp' && name !== 'azure') throw fault(user, 'auth-provider', `${is}; oidc is known`);
+  const plugin = name === 'gcp' ? 'gke-gcloud-auth-plugin' : 'kubelogin';
+  throw fault(
+    user,
+    'auth-provider',
+    `${is}, which kubectl takes no longer either: use a credential plugin (exec, ${plugin})`,
+  );
 }
 
 /**
- * As whom the user acts. The client sends `as` alone; without the groups a request would be judged as another user's.
+ * As whom the user acts; without the groups a request would be judged as another user's.
  */
 function impersonation(user: Entry): Record<string, string | string[]> {
   const extra = user.fields['as-user-extra'] ?? {};
@@ -203,6 +215,8 @@ function impersonation(user: Entry): Record<string, string | string[]> {
 /** The server takes the bytes of a header for UTF-8; Node writes one byte for each character of its text. */
 function headerText(user: Entry, field: string, value: string): string {
   if (/[\p{Cc}\p{Cs}]/u.test(value)) throw fault(user, field, 'holds characters that no HTTP header can carry');
+  // HTTP/2 forbids them, and some servers then leave out the header: the request would be our own user's.
+  if (/^[ \t]|[ \t]$/.test(value)) throw fault(user, field, 'begins or ends with a blank');
   return Buffer.from(value, 'utf8').toString('latin1');
 }
 
@@ -231,7 +245,10 @@ function execSpec(user: Entry, cluster: Entry, trust: Trust): ExecSpec | undefin
       `is ${printable(apiVersion) || 'missing'}; client.authentication.k8s.io/v1 and v1beta1 are known`,
     );
   }
-  const interactiveMode = text(exec, 'interactiveMode') ?? 'IfAvailable';
+  const mode = text(exec, 'interactiveMode');
+  if (mode === undefined && apiVersion.endsWith('/v1'))
+    throw fault(exec, 'interactiveMode', `is missing, which ${apiVersion} wants: Never, IfAvailable or Always`);
+  const interactiveMode = mode ?? 'IfAvailable';
   if (interactiveMode !== 'Never' && interactiveMode !== 'IfAvailable' && interactiveMode !== 'Always') {
     throw fault(exec, 'interactiveMode', 'is none of Never, IfAvailable, Always');
   }

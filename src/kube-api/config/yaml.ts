@@ -3,6 +3,7 @@
 // what the fields mean (kubeconfig.ts).
 // Invariant: an error tells the place and the kind of fault and quotes nothing, since any line may hold a secret.
 
+import { isUtf8 } from 'node:buffer';
 import { CORE_SCHEMA, load, Type, YAMLException } from 'js-yaml';
 import { printable } from '../../common/printable.ts';
 
@@ -49,7 +50,10 @@ export class Unreadable extends Error {}
 /** PowerShell's `>` writes UTF-16. */
 function decoded(bytes: Buffer): string {
   const mark = bytes.subarray(0, 2).toString('hex');
-  if (mark !== 'fffe' && mark !== 'feff') return bytes.toString('utf8').replace(/^\ufeff/, '');
+  if (mark !== 'fffe' && mark !== 'feff') {
+    if (!isUtf8(bytes)) throw new Unreadable('it is not in UTF-8');
+    return bytes.toString('utf8').replace(/^\ufeff/, '');
+  }
   const even = Buffer.from(bytes.subarray(2, bytes.length - (bytes.length % 2)));
   return (mark === 'feff' ? even.swap16() : even).toString('utf16le');
 }

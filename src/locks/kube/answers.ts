@@ -82,7 +82,9 @@ function isConflict(answer: Answer, doing: Doing): boolean {
 function failureTrouble({ cause, detail }: Failure, doing: Doing, subject: Subject): Trouble {
   const advice = {
     untrusted: '; check certificate-authority and tls-server-name of the configuration',
+    outdated: '; is the clock of this machine right?',
     credentials: '; the request was not sent',
+    unusable: '; the request was not sent',
   } as Partial<Record<Trouble['cause'], string>>;
   return { cause, message: `${attempted(doing, subject)}: ${detail}${advice[cause] ?? ''}` };
 }

@@ -4,6 +4,7 @@
 // Invariant: without a namespace from anywhere nothing is opened.
 
 import type { Clock } from '../../clock.ts';
+import { messageOf } from '../../common/errors.ts';
 import { loadKube } from '../../kube-api/config/load.ts';
 import { leaseLock } from './lease.ts';
 import type { Lock } from '../lock.ts';
@@ -29,7 +30,9 @@ export async function openClusterLock(options: ClusterOptions): Promise<OpenLock
   const lock = store.coordinated
     ? await assignedLock(store.coordinated, clock, forObject, announceOver())
     : await lockOf(store.lockKind, clock, forObject);
-  return { lock, namespace, fullName: `${namespace}/${name}`, warnings: target.warnings };
+  const loggedIn = async (until: AbortSignal): Promise<string | undefined> =>
+    await target.authorize(false, until).then(() => undefined, messageOf);
+  return { lock, namespace, fullName: `${namespace}/${name}`, warnings: target.warnings, loggedIn };
 }
 
 async function assignedLock(

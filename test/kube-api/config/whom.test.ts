@@ -169,7 +169,7 @@ describe('YAML means what it means to kubectl:', () => {
   });
 
   test.each(['yes', 'y', 'on', 'True'])('%s is true', async (word) => {
-    const target = await load(`${rest.replace('k.test"', `k.test", insecure-skip-tls-verify: ${word}`)}users: [{name: u, user: {}}]`);
+    const target = await load(`${rest.replace('k.test"', `k.test", insecure-skip-tls-verify: ${word}`)}users: [{name: u, user: {token: t}}]`);
     expect(target.trust.insecure).toBe(true);
   });
 
