@@ -51,7 +51,7 @@ export const mutants = [
     { file: 'src/elector/plan.ts', find: "if (s.occupied || s.want === 'nothing') return wait(undefined);", replace: "if (s.want === 'nothing') return wait(undefined);" },
   ], suites: simulator },
   { name: '[25] a 403 ends the term', file: 'src/elector/core.ts', find: '  slowDown(turn, trouble);', replace: "  if (s.term && isVerdict(trouble.cause)) return lose(turn, 'taken');\n  slowDown(turn, trouble);", suites: simulator },
-  { name: '[26] a candidate trusts its watch alone', file: 'src/elector/plan.ts', find: 'if (isTrusted(s)) return later(lastSeen,', replace: 'if (isTrusted(s)) return later(lastSeen, 1e9 +', suites: simulator },
+  { name: '[26] a candidate trusts its watch alone', file: 'src/elector/plan.ts', find: 'if (isTrusted(s)) return later(lastSeen,', replace: 'if (isTrusted(s)) return later(lastSeen, 1e9 +', suites: [unit('test/elector')] },
   { name: '[27] failures are retried without a pause', file: 'src/elector/pace.ts', find: 'const wantedMs = Math.max(timedOut ? 0 : backOffMs, trouble.retryAfterMs ?? 0);', replace: 'const wantedMs = timedOut ? 0 : Math.min(backOffMs, trouble.retryAfterMs ?? 0);', suites: simulator },
   { name: '[28] a 200 counts whatever its body is', edits: [
     { file: 'src/elector/core.ts', find: "return stored(turn, write, answer.sighting);", replace: "if (write && answer.sighting.kind !== 'absent') return acknowledge(turn, write, answer.sighting);\n      return stored(turn, write, answer.sighting);" },
