@@ -3,7 +3,9 @@
 // can be found is told by those who use them. After this, nothing else reads arguments or our variables.
 // Invariant: whatever the input, readConfig returns; a Config it returns has passed `timingFaults`.
 
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
 import { isatty } from 'node:tty';
@@ -64,6 +66,8 @@ export interface Facts {
   readonly uuid: string;
   /** Of stderr, where the log goes. */
   readonly isTerminal: boolean;
+  /** Node has read the arguments as they are; false: some are not UTF-8, and Node has changed them. */
+  readonly hasAllBytes: boolean;
 }
 
 export type ConfigRead =
@@ -81,6 +85,7 @@ export function systemFacts(): Facts {
     folder: unlessThrown(() => process.cwd()),
     uuid: randomUUID(),
     isTerminal: isatty(2),
+    hasAllBytes: unlessThrown(() => isUtf8(readFileSync('/proc/self/cmdline'))) ?? true,
   };
 }
 
@@ -97,6 +102,11 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
   const coordinated = coordinatedOf(read, identity, faults);
   const store = storeOf(read, facts, coordinated, faults);
   const [file, ...args] = command;
+  if (!facts.hasAllBytes && command.some((word) => word.includes('\ufffd'))) {
+    faults.push(
+      'an argument of the command is not UTF-8, and would not arrive as it is: put it into a script or a file',
+    );
+  }
   if (file === undefined) {
     faults.push('no command: put it behind --, as in leader-run --lock default/my-job -- ./my-job');
   } else if (file === '') {

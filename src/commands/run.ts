@@ -4,6 +4,7 @@
 // file.
 // Invariant: whatever happens, there is an ending, and once the log is open, a last line of it that says why.
 
+import { environmentWarnings } from '../child/environment.ts';
 import { findCommand } from '../child/lookup.ts';
 import { watchZombies } from '../child/pid-1.ts';
 import { createSupervisor, type Supervisor } from '../child/supervisor.ts';
@@ -112,7 +113,8 @@ async function open(config: Config, { env, version }: Context, clock: Clock, rep
 
   report({ kind: 'started', lock: lock.name, where: lock.where, identity, guardian: supervisor.guardianKind });
   const hidden = procBlindness();
-  for (const message of hidden === undefined ? warnings : [hidden, ...warnings]) warn(message);
+  const ours = [...(hidden === undefined ? [] : [hidden]), ...environmentWarnings(env, process.pid)];
+  for (const message of [...ours, ...warnings]) warn(message);
   watchZombies(clock, report);
   const announce = config.events ? lock.announce : undefined;
   const kubeEvents = announce && eventsOn({ announce, identity, report, clock });

@@ -1,7 +1,7 @@
 // What the command is told, by name; and the cookie that marks its descendants.
 
 import { expect, test } from 'vitest';
-import { newCookie, termEnvironment } from '../../src/child/environment.ts';
+import { environmentWarnings, newCookie, termEnvironment } from '../../src/child/environment.ts';
 
 test('the command is told lock, identity, token, transitions and the uid of the lock', () => {
   const told = termEnvironment({ lock: 'ns/name', identity: 'alice', token: '42', transitions: 3, lockUid: 'u-1' });
@@ -18,4 +18,13 @@ test('a cookie is the name of a variable, too long to be met by chance, and anot
   const cookies = Array.from({ length: 100 }, newCookie);
   expect(new Set(cookies).size).toBe(100);
   for (const cookie of cookies) expect(cookie).toMatch(/^LEADER_RUN_COOKIE_[0-9a-f]{16}$/);
+});
+
+test.each([
+  ['nothing of an ordinary environment', { PATH: '/bin', LISTEN_PID: '7', LISTEN_FDS: '2', WATCHDOG_PID: '7', WATCHDOG_USEC: '1' }, 0],
+  ['sockets that systemd hands to leader-run', { LISTEN_PID: '42', LISTEN_FDS: '1' }, 1],
+  ["systemd's watchdog, which waits for leader-run", { WATCHDOG_PID: '42', WATCHDOG_USEC: '30000000' }, 1],
+  ['options of Node that were meant for the command', { NODE_OPTIONS: '--inspect' }, 1],
+])('it warns of %s', (_, env, count) => {
+  expect(environmentWarnings(env, 42)).toHaveLength(count);
 });

@@ -16,6 +16,7 @@ const facts: Facts = {
   folder: '/srv/work',
   uuid: '00000000-0000-4000-8000-000000000000',
   isTerminal: false,
+  hasAllBytes: true,
 };
 const names = Object.keys(options) as OptionName[];
 const forever: Wait = { kind: 'forever' };
@@ -441,6 +442,15 @@ describe('what is left out', () => {
     { name: '--on-lost exit', line: '--on-lost exit', patience: { wait: forever, untilCertain: false }, onLost: 'exit' },
   ])('of patience decides what a loss means: $name', ({ line, patience, onLost }) => {
     expect(configOf(`--lock a/b ${line} -- x`)).toMatchObject({ patience, onLost });
+  });
+
+  test('refuses arguments of the command that Node has changed, and none that it has not', () => {
+    const line = ['--lock', 'a/b', '--', 'x', 'caf\ufffd'];
+    expect(readConfig(line, {}, { ...facts, hasAllBytes: false })).toMatchObject({
+      kind: 'faults', faults: ['an argument of the command is not UTF-8, and would not arrive as it is: put it into a script or a file'],
+    });
+    expect(readConfig(line, {}, facts).kind).toBe('run');
+    expect(readConfig(['--lock', 'a/b', '--', 'x'], {}, { ...facts, hasAllBytes: false }).kind).toBe('run');
   });
 
   test('of the log follows from the terminal, and NO_COLOR', () => {
