@@ -4,6 +4,7 @@
 // Invariant: the help and README print `exitStatusTable`, and a test compares it with `exitStatus`.
 
 import { constants } from 'node:os';
+import { nameCap, printable } from '../common/printable.ts';
 
 /** Why a run ends that has begun: its last sentence is a line of the log. */
 export type RunEnding =
@@ -19,6 +20,8 @@ export type RunEnding =
       readonly kind: 'not-acquired';
       readonly status?: number;
       readonly trouble?: { readonly message: string } | undefined;
+      /** The name in the record; '' where it has none. */
+      readonly holder?: string;
     }
   /** Configuration that cannot be used, or a failure of leader-run's own. */
   | { readonly kind: 'failed'; readonly message: string };
@@ -80,10 +83,15 @@ export function lastSentence(ending: RunEnding, asked: NodeJS.Signals | undefine
     case 'lost':
       return 'leadership was lost and the command stopped';
     case 'not-acquired':
-      return ending.trouble?.message ?? 'another candidate holds the lock; no command was running';
+      return ending.trouble?.message ?? heldBy(ending.holder ?? '');
     case 'failed':
       return ending.message;
   }
+}
+
+function heldBy(holder: string): string {
+  const name = holder === '' ? '' : ` (${printable(holder, nameCap)})`;
+  return `another candidate holds the lock${name}; no command was running`;
 }
 
 /** As shells say it: 143 for SIGTERM. */

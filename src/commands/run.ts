@@ -69,7 +69,8 @@ async function lead(config: Config, context: Context): Promise<Ending> {
     // the second.
     ending = { kind: 'failed', message: messageOf(error) };
   }
-  log.report({ kind: 'exit', status: exitStatus(ending), reason: lastSentence(ending, context.desk.asked()) });
+  const skipped = ending.kind === 'not-acquired';
+  log.report({ kind: 'exit', status: exitStatus(ending), reason: lastSentence(ending, context.desk.asked()), skipped });
   await log.flush();
   return ending;
 }
@@ -157,8 +158,8 @@ async function play(stage: Stage, config: Config, { desk }: Context, clock: Cloc
     holdForMs,
   });
   if (ending.kind === 'lost') return { ...ending, status: config.lostStatus };
-  if (ending.kind === 'not-acquired') return { ...ending, status: config.conflictStatus };
-  return ending;
+  if (ending.kind !== 'not-acquired') return ending;
+  return { ...ending, status: config.conflictStatus, holder: elector.getLeader() };
 }
 
 /**

@@ -95,6 +95,12 @@ export type Event =
   | { readonly kind: 'pid-1'; readonly zombies: number }
   | { readonly kind: 'note'; readonly level: 'debug' | 'info' | 'warn'; readonly message: string }
   /** The last line: whose status it is. */
-  | { readonly kind: 'exit'; readonly status: number; readonly reason: string };
+  | {
+      readonly kind: 'exit';
+      readonly status: number;
+      readonly reason: string;
+      /** Whether no command was started because another candidate leads, as far as is known. */
+      readonly skipped?: boolean;
+    };
 
 export type Report = (event: Event) => void;

@@ -36,7 +36,9 @@ export function levelOf(event: Event): LogLevel {
     case 'note':
       return event.level;
     case 'exit':
-      return event.status >= 125 && event.status <= 127 ? 'error' : 'info';
+      if (event.status >= 125 && event.status <= 127) return 'error';
+      // A tick that ran elsewhere, or nowhere.
+      return event.skipped === true ? 'warn' : 'info';
     case 'started':
     case 'standing-by':
     case 'taking':

@@ -55,6 +55,7 @@ describe('the last sentence', () => {
     { name: 'what stopped the waiting', ending: { kind: 'stopped', signal: 'SIGINT' }, asked: 'SIGINT', says: 'stopped by SIGINT; no command was running' },
     { name: 'that the term was lost', ending: { kind: 'lost' }, says: 'leadership was lost and the command stopped' },
     { name: 'that the lock is held', ending: { kind: 'not-acquired' }, says: 'another candidate holds the lock; no command was running' },
+    { name: 'by whom the lock is held', ending: { kind: 'not-acquired', holder: 'bob' }, says: 'another candidate holds the lock (bob); no command was running' },
     { name: 'why the lock could not be asked', ending: { kind: 'not-acquired', trouble: { message: 'no route' } }, says: 'no route' },
     { name: 'what failed', ending: { kind: 'failed', message: 'no kubeconfig' }, says: 'no kubeconfig' },
   ] satisfies { name: string; ending: RunEnding; asked?: NodeJS.Signals; says: string }[])('says $name', (row) => {

@@ -115,7 +115,8 @@ describe.concurrent('leader-run', () => {
       const late = arena.run({ timing: longTiming, flags: options });
       // The lease that it does not wait for has 60 s.
       expect(await late.end()).toMatchObject({ status: 124, signal: null });
-      expect(late.events.at(-1)).toMatchObject({ reason: 'another candidate holds the lock; no command was running' });
+      const reason = `another candidate holds the lock (${arena.record()?.holderIdentity}); no command was running`;
+      expect(late.events.at(-1)).toMatchObject({ level: 'warn', reason });
       expect(arena.puppets.seen).toHaveLength(1);
       expect(isAlive(puppet.pid)).toBe(true);
       puppet.exit(0);
