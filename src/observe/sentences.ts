@@ -15,8 +15,8 @@ export function levelOf(event: Event): LogLevel {
     case 'watch-up':
       return 'debug';
     case 'watch-down':
-      // A watch ends often and is opened again; one that is forbidden makes take-overs late for good.
-      return event.forbidden ? 'warn' : 'debug';
+      // One that is forbidden makes take-overs late for good; another is told once for each reason.
+      return event.forbidden ? 'warn' : 'info';
     case 'watch-mute':
     case 'trouble':
     case 'lost':

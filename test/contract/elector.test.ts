@@ -3,7 +3,8 @@
 // Decides nothing about how a kind keeps its record: lock-kinds.ts does.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ElectionRecord } from '../../src/locks/record.ts';
-import { bench, ManualClock } from '../helpers/elector-bench.ts';
+import { bench } from '../helpers/elector-bench.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
 import { holding, kinds } from '../helpers/lock-kinds.ts';
 import { type Fault, MemoryApi } from '../helpers/memory-api.ts';
 

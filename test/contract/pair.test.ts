@@ -5,7 +5,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { leaderAnnotation } from '../../src/locks/kube/annotation.ts';
 import { unknownLeader } from '../../src/locks/pair.ts';
 import type { ElectionRecord } from '../../src/locks/record.ts';
-import { bench, ManualClock } from '../helpers/elector-bench.ts';
+import { bench } from '../helpers/elector-bench.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
 import { holding, pairs } from '../helpers/lock-kinds.ts';
 import { type Fault, MemoryApi, type Resource } from '../helpers/memory-api.ts';
 

@@ -1,7 +1,7 @@
 // Every kind of lock on the API server in memory: that this one is a server as the facts know it, and what only it can
 // show, since it keeps every request.
 import { describe, expect, test } from 'vitest';
-import { ManualClock } from '../helpers/elector-bench.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
 import { type Backend, facts } from '../helpers/lock-facts.ts';
 import { kinds } from '../helpers/lock-kinds.ts';
 import { MemoryApi } from '../helpers/memory-api.ts';

@@ -3,47 +3,17 @@
 // moment at which the lock says that it goes out.
 
 import { describe, expect, test } from 'vitest';
-import type { Clock } from '../../src/clock.ts';
 import { Elector } from '../../src/elector/driver.ts';
 import type { Patience } from '../../src/elector/state.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
 import type { Attempt, Lock, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import type { Event as Reported } from '../../src/observe/events.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
 import { aliceRun, MemoryLock } from '../helpers/rig.ts';
-
-/** Time that a test moves, with timers that fire in order. */
-class HandClock implements Clock {
-  #ms = 0;
-  #timers: { at: number; callback: () => void }[] = [];
-
-  now = () => ({ mono: this.#ms, boot: this.#ms, wall: Date.parse('2026-01-01T00:00:00Z') + this.#ms });
-
-  after = (ms: number, callback: () => void) => {
-    const timer = { at: this.#ms + ms, callback };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
-  };
-
-  /** Lets promises settle between two timers. */
-  async pass(ms: number): Promise<void> {
-    const end = this.#ms + ms;
-    for (;;) {
-      for (let i = 0; i < 20; i += 1) await Promise.resolve();
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
-      if (!next) break;
-      this.#timers = this.#timers.filter((other) => other !== next);
-      this.#ms = Math.max(this.#ms, next.at);
-      next.callback();
-    }
-    this.#ms = end;
-  }
-}
 
 function setUp(change: Partial<Lock>) {
   const memory = new MemoryLock();
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const reports: Reported[] = [];
   const lock: Lock = {
     name: 'lease default/demo',
@@ -91,10 +61,11 @@ describe('the driver', () => {
         return memory.write(request);
       },
     });
+    const began = clock.now().mono;
     const campaign = elector.campaign(forever, new AbortController().signal);
     await clock.pass(800);
     const elected = await campaign;
-    expect(elected.kind === 'elected' && elected.term.leash.termBy.mono).toBe(700 + 10_000);
+    expect(elected.kind === 'elected' && elected.term.leash.termBy.mono - began).toBe(700 + 10_000);
   });
 
   test('resolves a campaign that is stopped before it began', async () => {

@@ -1,7 +1,6 @@
 // The real elector on one kind of lock, an API server in memory and a clock that a test moves. Decides nothing; it runs
 // what is due, in order, and lets every promise settle before time goes on.
 // Invariant: no real time passes but that of microtasks.
-import type { Clock, Now } from '../../src/clock.ts';
 import { Elector } from '../../src/elector/driver.ts';
 import type { Patience } from '../../src/elector/state.ts';
 import type { Elected } from '../../src/elector/term.ts';
@@ -9,46 +8,8 @@ import { completeTiming } from '../../src/elector/timing.ts';
 import type { Lock } from '../../src/locks/lock.ts';
 import type { Event } from '../../src/observe/events.ts';
 import type { Kind } from './lock-kinds.ts';
+import type { ManualClock } from './manual-clock.ts';
 import type { MemoryApi } from './memory-api.ts';
-
-export class ManualClock implements Clock {
-  #now: Now = { mono: 1_000_000, boot: 5_000_000, wall: Date.parse('2026-01-01T00:00:00.250Z') };
-  readonly #timers = new Set<{ readonly at: number; readonly callback: () => void }>();
-
-  now(): Now {
-    return this.#now;
-  }
-
-  after(ms: number, callback: () => void): () => void {
-    const timer = { at: this.#now.mono + Math.max(0, Math.ceil(ms)), callback };
-    this.#timers.add(timer);
-    return () => this.#timers.delete(timer);
-  }
-
-  /** Lets so much time pass, with all that falls due in it. */
-  async pass(ms: number): Promise<void> {
-    const end = this.#now.mono + ms;
-    for (;;) {
-      await settled();
-      const next = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
-      this.#go((next?.at ?? end) - this.#now.mono);
-      if (next === undefined) return settled();
-      this.#timers.delete(next);
-      next.callback();
-    }
-  }
-
-  #go(ms: number): void {
-    const { mono, boot, wall } = this.#now;
-    const forward = Math.max(0, ms);
-    this.#now = { mono: mono + forward, boot: boot + forward, wall: wall + forward };
-  }
-}
-
-/** A turn of the event loop, after which every promise that could settle has. */
-export async function settled(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-}
 
 export interface Bench {
   readonly elector: Elector;

@@ -7,18 +7,18 @@ import type { KubeTarget } from '../../src/kube-api/target.ts';
 import { ConfigError } from '../../src/kube-api/config/errors.ts';
 import { loadKube, type KubeOptions } from '../../src/kube-api/config/load.ts';
 import { makeCertificates, type Certificates } from '../helpers/certificates.ts';
-import { fakeClock, type FakeClock } from '../helpers/fake-clock.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
 
 let folder: string;
 let certificates: Certificates;
-let clock: FakeClock;
+let clock: ManualClock;
 beforeAll(() => {
   certificates = makeCertificates();
 });
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'leader-run-kube-'));
   folders.push(folder);
-  clock = fakeClock();
+  clock = new ManualClock();
 });
 const folders: string[] = [];
 afterAll(() => {

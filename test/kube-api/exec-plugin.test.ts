@@ -10,13 +10,13 @@ import type { ExecSpec } from '../../src/kube-api/config/plugin-run.ts';
 import type { KubeTarget } from '../../src/kube-api/target.ts';
 import { loadKube } from '../../src/kube-api/config/load.ts';
 import { makeCertificates, type Certificates } from '../helpers/certificates.ts';
-import { fakeClock, type FakeClock } from '../helpers/fake-clock.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
 
 /** How long a busy machine may take. */
 const soon = { timeout: 10_000 };
 const apiVersion = 'client.authentication.k8s.io/v1';
 let folder: string;
-let clock: FakeClock;
+let clock: ManualClock;
 let certificates: Certificates;
 const folders: string[] = [];
 beforeAll(() => {
@@ -25,7 +25,7 @@ beforeAll(() => {
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'leader-run-exec-'));
   folders.push(folder);
-  clock = fakeClock();
+  clock = new ManualClock();
 });
 afterEach(() => {
   // Runs that a test left going on purpose, which end with the process in the field.

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Lock, ReadAnswer, RehearsalAnswer, Sighting, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import { pairLock } from '../../src/locks/pair.ts';
 import { taken } from '../../src/locks/record.ts';
-import { fakeClock } from '../helpers/fake-clock.ts';
+import { ManualClock } from '../helpers/manual-clock.ts';
 
 const trouble = { cause: 'forbidden', message: 'no' } as const;
 const refused: WriteAnswer = { kind: 'refused', trouble };
@@ -47,7 +47,7 @@ function half(answers: { read?: ReadAnswer; write?: WriteAnswer; rehearse?: Rehe
 }
 
 const write = (primary: Half, secondary: Half): Promise<WriteAnswer> =>
-  pairLock({ name: 'pair', primary: primary.lock, secondary: secondary.lock, clock: fakeClock() }).write(request, {
+  pairLock({ name: 'pair', primary: primary.lock, secondary: secondary.lock, clock: new ManualClock() }).write(request, {
     limitMs: 1000,
   });
 
@@ -91,7 +91,7 @@ test.each([
 
 test('a pair that was written to once is written to without being asked first', async () => {
   const [primary, secondary] = [half({}), half({})];
-  const pair = pairLock({ name: 'pair', primary: primary.lock, secondary: secondary.lock, clock: fakeClock() });
+  const pair = pairLock({ name: 'pair', primary: primary.lock, secondary: secondary.lock, clock: new ManualClock() });
   await pair.write(request, { limitMs: 1000 });
   secondary.asked.length = 0;
   await pair.write(request, { limitMs: 1000 });

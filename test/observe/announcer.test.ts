@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Announcement, Trouble } from '../../src/locks/lock.ts';
 import type { Event } from '../../src/observe/events.ts';
 import { eventsOn } from '../../src/observe/announcer.ts';
-import { ManualClock, settled } from '../helpers/elector-bench.ts';
+import { ManualClock, settled } from '../helpers/manual-clock.ts';
 
 const elected: Event = { kind: 'elected', token: '7', transitions: 1, handOverMs: undefined };
 const lost: Event = { kind: 'lost', reason: 'taken', holder: 'bob', sinceRenewalMs: 5 };

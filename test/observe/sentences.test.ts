@@ -67,7 +67,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
   unreadable: [['warn', 'the lock holds something that is not a record, so it counts as held: {"spec":\\x1b}', { text: '{"spec":\x1b}' }]],
   'long-lease': [['warn', 'bob holds a lease of 2 h: waiting that long after its last renewal', { leader: 'bob', durationMs: 7_200_000 }]],
   'watch-down': [
-    ['debug', 'the watch ended, looking now and then until it is back: connection reset', { forbidden: false, message: 'connection reset' }],
+    ['info', 'the watch ended, looking now and then until it is back: connection reset', { forbidden: false, message: 'connection reset' }],
     ['warn', 'not allowed to watch the lock, so looking at it now and then: the role lacks the verb watch', { forbidden: true, message: 'the role lacks the verb watch.' }],
   ],
   'watch-mute': [['warn', 'the watch is open and tells nothing, perhaps for a proxy that keeps answers back: looking now and then', {}]],

@@ -10,13 +10,13 @@ import { ConfigError } from '../../../src/kube-api/config/errors.ts';
 import { loadKube } from '../../../src/kube-api/config/load.ts';
 import type { KubeTarget } from '../../../src/kube-api/target.ts';
 import { type Certificates, makeCertificates } from '../../helpers/certificates.ts';
-import { type FakeClock, fakeClock } from '../../helpers/fake-clock.ts';
+import { ManualClock } from '../../helpers/manual-clock.ts';
 
 let base: string;
 let folder: string;
 let certificates: Certificates;
 let encrypted: string;
-let clock: FakeClock;
+let clock: ManualClock;
 beforeAll(() => {
   base = mkdtempSync(path.join(tmpdir(), 'leader-run-whom-'));
   certificates = makeCertificates();
@@ -25,7 +25,7 @@ beforeAll(() => {
 });
 beforeEach(() => {
   folder = mkdtempSync(path.join(base, 'test-'));
-  clock = fakeClock();
+  clock = new ManualClock();
 });
 afterAll(() => {
   rmSync(base, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 // The Event that a lock leaves at its object: every field, the right that it needs, and that it goes its own way.
 import { describe, expect, test } from 'vitest';
-import { bench, ManualClock } from '../../helpers/elector-bench.ts';
+import { bench } from '../../helpers/elector-bench.ts';
+import { ManualClock } from '../../helpers/manual-clock.ts';
 import type { Transport } from '../../../src/kube-api/transport.ts';
 import { type Kind, kinds } from '../../helpers/lock-kinds.ts';
 import { MemoryApi, type Resource } from '../../helpers/memory-api.ts';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Sighting, WatchNews } from '../../../src/locks/lock.ts';
 import { FolderWatch } from '../../../src/locks/local/watch.ts';
-import { ManualClock, settled } from '../../helpers/elector-bench.ts';
+import { ManualClock, settled } from '../../helpers/manual-clock.ts';
 
 interface Look {
   readonly resolve: (sighting: Sighting) => void;
