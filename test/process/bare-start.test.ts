@@ -565,7 +565,11 @@ const ways: readonly Way[] = [
 
 // --- One start -------------------------------------------------------------------------------------------------------
 
-/** Job control gives the command a group of its own; a session without a terminal keeps that of the tests out of it. */
+/**
+ * Job control gives the command a group of its own; a session of its own keeps the terminal of the tests out of it.
+ * A file, since `bash -c` does not go on behind a command that died of SIGINT. `wait` would do for neither: `wait -f` of
+ * bash 5.2 now and then does not end.
+ */
 const parentShell = `
 label=$1 enter=$2; shift 2
 cd work || exit; ulimit -c 0; set -m; trap : INT
@@ -579,8 +583,9 @@ async function start(arena: Arena, way: Way, label: 'bare' | 'leader'): Promise<
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
   way.files?.(work);
+  writeFileSync(join(folder, 'parent'), parentShell);
   const words = label === 'bare' ? way.command : leaderWords(arena, way.command);
-  const shell = ['setsid', '--wait', 'env', '-C', folder, 'bash', '--norc', '-c', parentShell, 'bash', label, way.enter ?? 'exec "$@"'];
+  const shell = ['setsid', '--wait', 'env', '-C', folder, 'bash', 'parent', label, way.enter ?? 'exec "$@"'];
   const parent = arena.spawn([...shell, ...words], { stdio: 'ignore' });
   const read = (kind: string): string => textOf(join(folder, `${label}.${kind}`));
   if (way.signals) await send(arena, way, way.signals, read);
