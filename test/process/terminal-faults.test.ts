@@ -1,0 +1,122 @@
+// What leader-run on a terminal should do beside what terminal-state.test.ts shows: leave alone settings that are not
+// its own, leave the keys to the shell when it is in the background, and end by an exit when the terminal goes away.
+// Each is what a bare start does, or what the person at the terminal asked for.
+// To check: each condition is made before leader-run comes to it, by a look at the terminal or a file, never by a pause.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'vitest';
+import { type Arena, test } from '../helpers/arena.ts';
+import { longTiming } from '../helpers/leader-run.ts';
+import { isAlive, textOf } from '../helpers/procfs.ts';
+import { noTerminal, openShell, Terminal } from './on-a-terminal.ts';
+
+const lacking = noTerminal();
+
+/** The number that the shell wrote of what it started in the background. */
+async function started(arena: Arena): Promise<number> {
+  return await arena.until('the number of leader-run', () => Number(textOf(join(arena.folder, 'pid'))) || undefined);
+}
+
+describe.concurrent('leader-run on a terminal', () => {
+  test('leaves it to a pager that has quit', async ({ arena, expect, skip }) => {
+    const without = noTerminal('less');
+    if (without !== undefined) return skip(without);
+    const terminal = await openShell(arena, { timing: longTiming });
+    const before = await terminal.settings();
+    const lines = `sh -c 'while echo "one more"; do sleep 0.02; done'`;
+    terminal.type(`{ until [ -e go ]; do sleep 0.02; done; exec ./lead ${lines}; } | TERM=vt100 less\n`);
+    await terminal.is('keys one by one, for the pager', (settings) => !settings.lines && !settings.echo);
+    writeFileSync(join(arena.folder, 'go'), '');
+    // The second is not the echo of what was typed.
+    await arena.until('the pager to show lines', () => terminal.screen.split('one more').length > 3);
+    terminal.type('q');
+    await terminal.prompts(2);
+    expect((await terminal.settings()).all).toBe(before.all);
+  });
+
+  test('ends in the background without changing what was set meanwhile', async ({ arena, expect, skip }) => {
+    if (lacking !== undefined) return skip(lacking);
+    const terminal = await openShell(arena, { timing: longTiming });
+    terminal.type('./lead ./puppet & echo $! >pid\n');
+    const puppet = await arena.next();
+    const pid = await started(arena);
+    terminal.type('stty -echo\n');
+    await terminal.is('no echo', ({ echo }) => !echo);
+    puppet.exit(0);
+    await arena.until('leader-run to end', () => !isAlive(pid));
+    expect((await terminal.settings()).echo).toBe(false);
+  });
+
+  test('keeps what the command has set for good', async ({ arena, expect, skip }) => {
+    if (lacking !== undefined) return skip(lacking);
+    const terminal = await openShell(arena, { timing: longTiming });
+    terminal.type('./lead stty -echo\n');
+    await terminal.prompts(2);
+    expect((await terminal.settings()).echo).toBe(false);
+  });
+
+  test('reads nothing of what is typed into the shell while it is in the background', async ({ arena, expect, skip }) => {
+    if (lacking !== undefined) return skip(lacking);
+    const terminal = await openShell(arena, { timing: longTiming });
+    terminal.type(`./lead sh -c 'echo begun >begun; exec cat >eaten' & echo $! >pid\n`);
+    await arena.until('the command', () => textOf(join(arena.folder, 'begun')) !== '');
+    const [eaten, ours] = [join(arena.folder, 'eaten'), join(arena.folder, 'ours')];
+    for (const number of [1, 2, 3, 4, 5]) {
+      const read = (): number => textOf(eaten).length + textOf(ours).length;
+      const before = read();
+      terminal.type(`echo ${number} >>ours\n`);
+      await arena.until('what was typed to be read', () => read() > before);
+    }
+    expect([textOf(eaten), textOf(ours)]).toEqual(['', '1\n2\n3\n4\n5\n']);
+  });
+
+  test('ends in the background of a terminal that stops those who write (stty tostop)', async ({ arena, expect, skip }) => {
+    if (lacking !== undefined) return skip(lacking);
+    const terminal = await openShell(arena, { timing: longTiming });
+    terminal.type('stty tostop\n');
+    await terminal.is('tostop', ({ tostop }) => tostop);
+    terminal.type('./lead ./puppet & echo $! >pid\n');
+    const puppet = await arena.next();
+    const pid = await started(arena);
+    puppet.exit(0);
+    await arena.until('leader-run to end', () => !isAlive(pid));
+    expect(arena.isFree()).toBe(true);
+  });
+
+  test('ends with the status of the command when the terminal goes away', async ({ arena, expect, skip }) => {
+    if (lacking !== undefined) return skip(lacking);
+    const terminal = new Terminal(arena, [process.execPath, ...arena.words({ timing: longTiming })]);
+    const puppet = await arena.next();
+    terminal.leave();
+    await puppet.hears('SIGHUP');
+    puppet.exit(5);
+    expect(await terminal.end()).toEqual({ status: 5 });
+    expect(arena.isFree()).toBe(true);
+  });
+
+  test('takes one Ctrl-C that its parent repeats as one', async ({ arena, expect, skip }) => {
+    if (lacking !== undefined) return skip(lacking);
+    const parent = [
+      'import signal, subprocess, sys',
+      'signal.signal(signal.SIGINT, lambda *_: child.send_signal(signal.SIGINT))',
+      'child = subprocess.Popen(sys.argv[1:])',
+      'sys.exit(child.wait())',
+    ].join('\n');
+    const words = ['python3', '-c', parent, process.execPath, ...arena.words({ timing: longTiming })];
+    const terminal = new Terminal(arena, words);
+    const puppet = await arena.next();
+    terminal.type('\x03');
+    await puppet.hears('SIGINT');
+    // Whatever was to follow the second one has begun when a third signal has come through.
+    process.kill(leaderOf(puppet.pid), 'SIGUSR1');
+    await puppet.hears('SIGUSR1');
+    puppet.exit(5);
+    expect(await terminal.end()).toEqual({ status: 5 });
+  });
+});
+
+/** The gate becomes the command, so that its parent is leader-run. */
+function leaderOf(command: number): number {
+  return Number(/^PPid:\t(\d+)/m.exec(textOf(`/proc/${command}/status`))?.[1]);
+}
