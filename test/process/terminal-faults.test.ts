@@ -3,7 +3,7 @@
 // Each is what a bare start does, or what the person at the terminal asked for.
 // To check: each condition is made before leader-run comes to it, by a look at the terminal or a file, never by a pause.
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
 import { type Arena, test } from '../helpers/arena.ts';
@@ -12,6 +12,13 @@ import { isAlive, textOf } from '../helpers/procfs.ts';
 import { noTerminal, openShell, Terminal } from './on-a-terminal.ts';
 
 const lacking = noTerminal();
+
+/** No puppet: Node sets the terminal back as it ends, and here nothing but leader-run may. */
+const untilDone = `sh -c 'echo begun >begun; until [ -e done ]; do sleep 0.02; done'`;
+
+async function hasBegun(arena: Arena): Promise<void> {
+  await arena.until('the command', () => textOf(join(arena.folder, 'begun')) !== '');
+}
 
 /** The number that the shell wrote of what it started in the background. */
 async function started(arena: Arena): Promise<number> {
@@ -38,12 +45,12 @@ describe.concurrent('leader-run on a terminal', () => {
   test('ends in the background without changing what was set meanwhile', async ({ arena, expect, skip }) => {
     if (lacking !== undefined) return skip(lacking);
     const terminal = await openShell(arena, { timing: longTiming });
-    terminal.type('./lead ./puppet & echo $! >pid\n');
-    const puppet = await arena.next();
+    terminal.type(`./lead ${untilDone} & echo $! >pid\n`);
+    await hasBegun(arena);
     const pid = await started(arena);
     terminal.type('stty -echo\n');
     await terminal.is('no echo', ({ echo }) => !echo);
-    puppet.exit(0);
+    writeFileSync(join(arena.folder, 'done'), '');
     await arena.until('leader-run to end', () => !isAlive(pid));
     expect((await terminal.settings()).echo).toBe(false);
   });
@@ -60,7 +67,7 @@ describe.concurrent('leader-run on a terminal', () => {
     if (lacking !== undefined) return skip(lacking);
     const terminal = await openShell(arena, { timing: longTiming });
     terminal.type(`./lead sh -c 'echo begun >begun; exec cat >eaten' & echo $! >pid\n`);
-    await arena.until('the command', () => textOf(join(arena.folder, 'begun')) !== '');
+    await hasBegun(arena);
     const [eaten, ours] = [join(arena.folder, 'eaten'), join(arena.folder, 'ours')];
     for (const number of [1, 2, 3, 4, 5]) {
       const read = (): number => textOf(eaten).length + textOf(ours).length;
@@ -76,21 +83,21 @@ describe.concurrent('leader-run on a terminal', () => {
     const terminal = await openShell(arena, { timing: longTiming });
     terminal.type('stty tostop\n');
     await terminal.is('tostop', ({ tostop }) => tostop);
-    terminal.type('./lead ./puppet & echo $! >pid\n');
-    const puppet = await arena.next();
+    terminal.type(`./lead ${untilDone} & echo $! >pid\n`);
+    await hasBegun(arena);
     const pid = await started(arena);
-    puppet.exit(0);
+    writeFileSync(join(arena.folder, 'done'), '');
     await arena.until('leader-run to end', () => !isAlive(pid));
     expect(arena.isFree()).toBe(true);
   });
 
   test('ends with the status of the command when the terminal goes away', async ({ arena, expect, skip }) => {
     if (lacking !== undefined) return skip(lacking);
-    const terminal = new Terminal(arena, [process.execPath, ...arena.words({ timing: longTiming })]);
-    const puppet = await arena.next();
+    const begun = join(arena.folder, 'begun');
+    const command = ['sh', '-c', `trap 'exit 5' HUP; echo >${begun}; while :; do sleep 0.02; done`];
+    const terminal = new Terminal(arena, [process.execPath, ...arena.words({ command, timing: longTiming })]);
+    await hasBegun(arena);
     terminal.leave();
-    await puppet.hears('SIGHUP');
-    puppet.exit(5);
     expect(await terminal.end()).toEqual({ status: 5 });
     expect(arena.isFree()).toBe(true);
   });
@@ -99,18 +106,24 @@ describe.concurrent('leader-run on a terminal', () => {
     if (lacking !== undefined) return skip(lacking);
     const parent = [
       'import signal, subprocess, sys',
-      'signal.signal(signal.SIGINT, lambda *_: child.send_signal(signal.SIGINT))',
-      'child = subprocess.Popen(sys.argv[1:])',
+      'def repeat(*_):',
+      '    child.send_signal(signal.SIGINT)',
+      '    open(sys.argv[1], "w").close()',
+      'signal.signal(signal.SIGINT, repeat)',
+      'child = subprocess.Popen(sys.argv[2:])',
       'sys.exit(child.wait())',
     ].join('\n');
-    const words = ['python3', '-c', parent, process.execPath, ...arena.words({ timing: longTiming })];
+    const repeated = join(arena.folder, 'repeated');
+    const words = ['python3', '-c', parent, repeated, process.execPath, ...arena.words({ timing: longTiming })];
     const terminal = new Terminal(arena, words);
     const puppet = await arena.next();
+    const leader = leaderOf(puppet.pid);
     terminal.type('\x03');
-    await puppet.hears('SIGINT');
-    // Whatever was to follow the second one has begun when a third signal has come through.
-    process.kill(leaderOf(puppet.pid), 'SIGUSR1');
-    await puppet.hears('SIGUSR1');
+    await arena.until('the parent to repeat it', () => existsSync(repeated));
+    // What follows of the second one has followed when another signal has come through.
+    process.kill(leader, 'SIGUSR1');
+    const hears = Promise.all([puppet.hears('SIGINT'), puppet.hears('SIGUSR1')]).then(() => 'goes on');
+    expect(await Promise.race([hears, puppet.gone.then(() => 'was killed')])).toBe('goes on');
     puppet.exit(5);
     expect(await terminal.end()).toEqual({ status: 5 });
   });

@@ -155,8 +155,8 @@ describe.concurrent('leader-run on a terminal', () => {
     const terminal = await openShell(arena, { timing: longTiming });
     terminal.type('./lead ./puppet </dev/null &\n');
     const puppet = await arena.next();
-    terminal.type('sleep 60\n');
     const shell = (await terminal.look()).foreground;
+    terminal.type('sleep 60\n');
     await arena.until('sleep in the foreground', async () => (await terminal.look()).foreground !== shell);
     terminal.type(ctrlC);
     await terminal.prompts(3);
