@@ -86,7 +86,9 @@ function variables(output: string): string {
 }
 
 function ownVariables(output: string): string {
-  const names = output.split('\0').flatMap((entry) => /^(LEADER_RUN_[A-Z_]+?)(?:_[0-9a-f]{16})?=/.exec(entry)?.[1] ?? []);
+  const names = output
+    .split('\0')
+    .flatMap((entry) => /^(LEADER_RUN_[A-Z_]+?)(?:_[0-9a-f]{16})?=/.exec(entry)?.[1] ?? []);
   return names.sort().join(' ');
 }
 
@@ -162,10 +164,12 @@ const args = (name: string, words: readonly string[], more: Partial<Rest> = {}):
   ...more,
 });
 
-const file = (name: string, text: string | Buffer, mode = 0o755) => (folder: string): void => {
-  writeFileSync(join(folder, name), text);
-  chmodSync(join(folder, name), mode);
-};
+const file =
+  (name: string, text: string | Buffer, mode = 0o755) =>
+  (folder: string): void => {
+    writeFileSync(join(folder, name), text);
+    chmodSync(join(folder, name), mode);
+  };
 const script = '#!/bin/sh\necho "ran as $# arguments"\n';
 
 const env = (name: string, enter: string, more: Partial<Rest> = {}): Rest => ({
@@ -213,9 +217,16 @@ const lookups = section('the command', [
   run('by a relative path', ['./tool', 'a', ''], { files: file('tool', script) }),
   run('by a path that has blanks', ['./my tool'], { files: file('my tool', script) }),
   run('by a name that looks like an assignment', ['./a=b'], { files: file('a=b', script) }),
-  run('by a symlink', ['./link'], { files: (folder) => (file('tool', script)(folder), symlinkSync('tool', join(folder, 'link'))) }),
-  run('by a symlink that leads nowhere', ['./link'], { files: (folder) => symlinkSync('nowhere', join(folder, 'link')) }),
-  run('by a symlink that leads to itself', ['./link'], { files: (folder) => symlinkSync('link', join(folder, 'link')), fault: 'It is told as a command that is not there.' }),
+  run('by a symlink', ['./link'], {
+    files: (folder) => (file('tool', script)(folder), symlinkSync('tool', join(folder, 'link'))),
+  }),
+  run('by a symlink that leads nowhere', ['./link'], {
+    files: (folder) => symlinkSync('nowhere', join(folder, 'link')),
+  }),
+  run('by a symlink that leads to itself', ['./link'], {
+    files: (folder) => symlinkSync('link', join(folder, 'link')),
+    fault: 'It is told as a command that is not there.',
+  }),
   run('a script without `#!`', ['./tool', 'x'], { files: file('tool', 'echo plain "$1"\n') }),
   run('a script whose `#!` ends with CR LF', ['./tool'], { files: file('tool', '#!/bin/sh\r\necho x\r\n') }),
   run('a script whose interpreter is not there', ['./tool'], { files: file('tool', '#!/no/such/thing\n') }),
@@ -247,7 +258,10 @@ const argumentWays = section('arguments', [
   args('not UTF-8', [], { enter: 'exec "$@" "$(printf "\\377\\376")"', fault: 'Node reads its arguments as UTF-8.' }),
   args('`--` and options that leader-run has, too', ['--', '--lock', 'x', '-h', '--version']),
   args('one of 100 KB', ['x'.repeat(102_400)]),
-  args('5000 of them', Array.from({ length: 5000 }, (_, index) => `${index}`)),
+  args(
+    '5000 of them',
+    Array.from({ length: 5000 }, (_, index) => `${index}`),
+  ),
 ]);
 
 const environments = section('environment', [
@@ -312,12 +326,18 @@ const folders = section('current folder', [
     enter: `mkdir -m 700 closed; cd closed; exec ${asStranger} "$@"`,
     fault: 'The lock is taken, and then the command cannot be started.',
   }),
-  run('that was removed', printFolder, { enter: 'mkdir gone; cd gone; rmdir ../gone; exec "$@"', fault: 'Node cannot tell it.' }),
+  run('that was removed', printFolder, {
+    enter: 'mkdir gone; cd gone; rmdir ../gone; exec "$@"',
+    fault: 'Node cannot tell it.',
+  }),
 ]);
 
 const inherited = section('inherited', [
   run('umask', statusLine('Umask'), { enter: 'umask 027; exec "$@"', tell: squeezed }),
-  run('nice', ['nice'], { enter: 'exec nice -n 5 "$@"', tell: (output) => squeezed(output).replace(/\d+/, (it) => (Number(it) >= 5 ? '5 more' : it)) }),
+  run('nice', ['nice'], {
+    enter: 'exec nice -n 5 "$@"',
+    tell: (output) => squeezed(output).replace(/\d+/, (it) => (Number(it) >= 5 ? '5 more' : it)),
+  }),
   run('oom_score_adj', ['cat', '/proc/self/oom_score_adj'], { enter: 'echo 500 >/proc/self/oom_score_adj; exec "$@"' }),
   run('soft limit of open files', ['sh', '-c', 'ulimit -Sn; ulimit -Hn'], {
     enter: 'ulimit -Sn 500; ulimit -Hn 1000; exec "$@"',
@@ -368,15 +388,27 @@ const inherited = section('inherited', [
     enter: `exec ${asStranger} --inh-caps +net_bind_service --ambient-caps +net_bind_service "$@"`,
     tell: squeezed,
   }),
-  run('no_new_privs', statusLine('NoNewPrivs'), { needs: ['setpriv'], enter: 'exec setpriv --no-new-privs "$@"', tell: squeezed }),
+  run('no_new_privs', statusLine('NoNewPrivs'), {
+    needs: ['setpriv'],
+    enter: 'exec setpriv --no-new-privs "$@"',
+    tell: squeezed,
+  }),
   run('cgroup', ['cat', '/proc/self/cgroup'], { tell: sameAsTests('/proc/self/cgroup') }),
   run('CPUs', statusLine('Cpus_allowed_list'), {
     needs: ['taskset'],
     enter: `exec taskset -c "$(taskset -cp $BASHPID | sed 's/.*: //; s/[-,].*//')" "$@"`,
     tell: (output) => (/\t\d+\n/.test(output) ? 'one CPU' : 'several CPUs'),
   }),
-  run('scheduling class', ['sh', '-c', 'cut -d" " -f41 /proc/$$/stat'], { needs: ['chrt'], enter: 'exec chrt -b 0 "$@"', tell: squeezed }),
-  run('personality (`setarch -R`)', ['cat', '/proc/self/personality'], { needs: ['setarch'], enter: 'exec setarch -R "$@"', tell: squeezed }),
+  run('scheduling class', ['sh', '-c', 'cut -d" " -f41 /proc/$$/stat'], {
+    needs: ['chrt'],
+    enter: 'exec chrt -b 0 "$@"',
+    tell: squeezed,
+  }),
+  run('personality (`setarch -R`)', ['cat', '/proc/self/personality'], {
+    needs: ['setarch'],
+    enter: 'exec setarch -R "$@"',
+    tell: squeezed,
+  }),
   run('a user without a passwd entry and without HOME', ['sh', '-c', 'id -u; echo "${HOME-none}"'], {
     root: true,
     needs: ['setpriv'],
@@ -384,10 +416,14 @@ const inherited = section('inherited', [
     tell: squeezed,
   }),
   run('process group', ['perl', '-e', 'print getpgrp == $$ ? "leads one" : "in another"'], { needs: ['perl'] }),
-  run('session', ['sh', '-c', '[ "$(cut -d" " -f6 /proc/$$/stat)" = $$ ] && echo "leads one" || echo "its parent\'s"'], {
-    tell: squeezed,
-    meant: 'The terminal sends nothing by itself, and a kill reaches the session.',
-  }),
+  run(
+    'session',
+    ['sh', '-c', '[ "$(cut -d" " -f6 /proc/$$/stat)" = $$ ] && echo "leads one" || echo "its parent\'s"'],
+    {
+      tell: squeezed,
+      meant: 'The terminal sends nothing by itself, and a kill reaches the session.',
+    },
+  ),
 ]);
 
 const pythonTerminal = `exec python3 -c 'import os, pty, sys
@@ -414,17 +450,25 @@ const streams = section('descriptors', [
   fds('stdin is closed', 'exec "$@" <&-', {
     meant: 'Node opens /dev/null for it, as the C library does for a setuid program.',
   }),
-  run('stdin, stdout and stderr are a terminal', ['sh', '-c', 'for each in 0 1 2; do test -t $each && echo $each; done'], {
-    needs: ['python3'],
-    enter: pythonTerminal,
-    tell: (output) => squeezed(output.replace(/^\{.*$/gm, '').replace(/^.*leader-run.*$/gm, '')),
-  }),
-  run('the controlling terminal (`/dev/tty`)', ['sh', '-c', '(: </dev/tty) 2>/dev/null && echo opens || echo "is not there"'], {
-    needs: ['python3'],
-    enter: pythonTerminal,
-    tell: (output) => /^(opens|is not there)/m.exec(output)?.[0] ?? output,
-    meant: 'The command has a session of its own; it reads what is typed through stdin.',
-  }),
+  run(
+    'stdin, stdout and stderr are a terminal',
+    ['sh', '-c', 'for each in 0 1 2; do test -t $each && echo $each; done'],
+    {
+      needs: ['python3'],
+      enter: pythonTerminal,
+      tell: (output) => squeezed(output.replace(/^\{.*$/gm, '').replace(/^.*leader-run.*$/gm, '')),
+    },
+  ),
+  run(
+    'the controlling terminal (`/dev/tty`)',
+    ['sh', '-c', '(: </dev/tty) 2>/dev/null && echo opens || echo "is not there"'],
+    {
+      needs: ['python3'],
+      enter: pythonTerminal,
+      tell: (output) => /^(opens|is not there)/m.exec(output)?.[0] ?? output,
+      meant: 'The command has a session of its own; it reads what is typed through stdin.',
+    },
+  ),
   run('stdout is a pipe', ['sh', '-c', 'grep flags /proc/$$/fdinfo/1'], {
     enter: 'set -o pipefail; "$@" | cat',
     tell: squeezed,
@@ -567,8 +611,8 @@ const ways: readonly Way[] = [
 
 /**
  * Job control gives the command a group of its own; a session of its own keeps the terminal of the tests out of it.
- * A file, since `bash -c` does not go on behind a command that died of SIGINT. `wait` would do for neither: `wait -f` of
- * bash 5.2 now and then does not end.
+ * A file, since `bash -c` does not go on behind a command that died of SIGINT. In the foreground,
+ * since `wait -f` of bash 5.2 now and then does not end.
  */
 const parentShell = `
 label=$1 enter=$2; shift 2
@@ -621,8 +665,14 @@ async function send(arena: Arena, way: Way, signals: readonly number[], read: (k
     process.kill(pid, signal);
     await arena.until('the signal to be received', () => !isAlive(pid) || !isPending(pid, signal));
     // Two of one kind that are on their way together are one.
-    const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0].slice(3) ?? '';
-    const isHeard = (): boolean => read('out').split(/\s/).filter((word) => word === name).length > index;
+    const name =
+      Object.entries(constants.signals)
+        .find(([, number]) => number === signal)?.[0]
+        .slice(3) ?? '';
+    const isHeard = (): boolean =>
+      read('out')
+        .split(/\s/)
+        .filter((word) => word === name).length > index;
     if (signals.length > 1) await arena.until('the signal to be heard', () => !isAlive(pid) || isHeard());
   }
   if (isAlive(pid)) process.kill(pid, lastOf(way));
@@ -646,15 +696,19 @@ const title = ({ section: its, name }: Way): string => `| ${its}: ${name} |`;
 function line(way: Way, bare: Outcome, leader: Outcome): string {
   const [ofBare, ofLeader] = [cell(bare), cell(leader)];
   const isSame = ofBare === ofLeader;
-  const verdict = isSame ? '' : way.meant !== undefined ? `meant: ${way.meant}` : `**fault**: ${way.fault ?? 'not judged'}`;
+  const verdict = isSame
+    ? ''
+    : way.meant !== undefined
+      ? `meant: ${way.meant}`
+      : `**fault**: ${way.fault ?? 'not judged'}`;
   return `${title(way)} ${ofBare} | ${isSame ? 'the same' : ofLeader} | ${verdict} |`.replaceAll('  |', ' |');
 }
 
 const above = `# Beside a bare start
 
 leader-run starts a command as it stands, and ends as the command ends. This page holds it beside a bare start: the same
-shell starts the same command in the same way, once as \`COMMAND\` and once as \`leader-run ... -- COMMAND\`. The command
-itself tells what it got. The shell tells the status.
+shell starts the same command in the same way, once as \`COMMAND\` and once as \`leader-run ... -- COMMAND\`.
+The command itself tells what it got. The shell tells the status.
 
 A difference is meant, and then one clause says why, or it is a fault of leader-run.
 
@@ -669,7 +723,10 @@ const head = '| way | a bare start | leader-run | where they differ |\n| --- | -
 
 const pageText = (lines: readonly string[]): string => `${above}${head}${lines.map((each) => `${each}\n`).join('')}`;
 const written = writes ? '' : readFileSync(page, 'utf8');
-const writtenLines = written.split('\n').filter((each) => each.startsWith('| ')).slice(2);
+const writtenLines = written
+  .split('\n')
+  .filter((each) => each.startsWith('| '))
+  .slice(2);
 
 const lines = new Map<Way, string>();
 
@@ -677,12 +734,16 @@ function judge(way: Way, bare: Outcome, leader: Outcome): string {
   const differs = cell(bare) !== cell(leader);
   const isJudged = way.meant !== undefined || way.fault !== undefined;
   if (differs === isJudged) return '';
-  return differs ? 'differs, and is not judged: give it `meant` or `fault`' : 'differs no more: take away its `fault` or `meant`';
+  return differs
+    ? 'differs, and is not judged: give it `meant` or `fault`'
+    : 'differs no more: take away its `fault` or `meant`';
 }
 
 describe.concurrent('beside a bare start', () => {
   test.for(ways.map((way) => ({ way, title: title(way) })))('$title', async ({ way }, { arena, expect, skip }) => {
-    const lacking = missing('bash', 'setsid', ...(way.needs ?? [])) ?? (way.root && process.getuid?.() !== 0 ? 'needs root' : undefined);
+    const lacking =
+      missing('bash', 'setsid', ...(way.needs ?? [])) ??
+      (way.root && process.getuid?.() !== 0 ? 'needs root' : undefined);
     if (lacking !== undefined) return skip(lacking);
     if (way.root) openTo(arena, (way.enter ?? '').includes('--reuid') ? stranger : 0);
     const bare = await start(arena, way, 'bare');
@@ -707,6 +768,7 @@ describe('docs/bare-start.md', () => {
 afterAll(() => {
   if (!writes) return;
   const unknown = ways.filter((way) => !lines.has(way)).map(title);
-  if (unknown.length > 0) throw new Error(`The page was not written, since these ways were not tried: ${unknown.join(' ')}`);
+  if (unknown.length > 0)
+    throw new Error(`The page was not written, since these ways were not tried: ${unknown.join(' ')}`);
   writeFileSync(page, pageText(ways.map((way) => lines.get(way) ?? '')));
 });

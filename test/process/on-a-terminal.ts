@@ -44,6 +44,7 @@ def obey(order):
 
 rest = b""
 orders = True
+ended = None
 while True:
     ready, _, _ = select.select([fd for fd in (master, 0 if orders else -1) if fd >= 0], [], [], 0.05)
     if 0 in ready:
@@ -62,9 +63,12 @@ while True:
             master = -1
         else:
             os.write(1, got)
-    done, status = os.waitpid(child, os.WNOHANG)
-    if done and not ready:
-        code = os.waitstatus_to_exitcode(status)
+    if ended is None:
+        done, status = os.waitpid(child, os.WNOHANG)
+        ended = status if done else None
+    # What it wrote last is read first.
+    if ended is not None and not ready:
+        code = os.waitstatus_to_exitcode(ended)
         answer(end={"status": code} if code >= 0 else {"signal": -code})
         break
     if not orders and master < 0:
@@ -175,6 +179,9 @@ export async function openShell(arena: Arena, options: RunOptions = {}): Promise
 function writeLead(arena: Arena, options: RunOptions): void {
   const quoted = [process.execPath, ...arena.words({ ...options, command: [] })].map((word) => `'${word}'`).join(' ');
   writeFileSync(join(arena.folder, 'lead'), `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
-  const puppet = arena.puppet().map((word) => `'${word}'`).join(' ');
+  const puppet = arena
+    .puppet()
+    .map((word) => `'${word}'`)
+    .join(' ');
   writeFileSync(join(arena.folder, 'puppet'), `#!/bin/sh\nexec ${puppet}\n`, { mode: 0o755 });
 }

@@ -1,7 +1,7 @@
 // What leader-run on a terminal should do beside what terminal-state.test.ts shows: leave alone settings that are not
 // its own, leave the keys to the shell when it is in the background, and end by an exit when the terminal goes away.
 // Each is what a bare start does, or what the person at the terminal asked for.
-// To check: each condition is made before leader-run comes to it, by a look at the terminal or a file, never by a pause.
+// To check: each condition is made before leader-run comes to it, by a look at the terminal or a file.
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -63,7 +63,11 @@ describe.concurrent('leader-run on a terminal', () => {
     expect((await terminal.settings()).echo).toBe(false);
   });
 
-  test('reads nothing of what is typed into the shell while it is in the background', async ({ arena, expect, skip }) => {
+  test('reads nothing of what is typed into the shell while it is in the background', async ({
+    arena,
+    expect,
+    skip,
+  }) => {
     if (lacking !== undefined) return skip(lacking);
     const terminal = await openShell(arena, { timing: longTiming });
     terminal.type(`./lead sh -c 'echo begun >begun; exec cat >eaten' & echo $! >pid\n`);
@@ -78,7 +82,11 @@ describe.concurrent('leader-run on a terminal', () => {
     expect([textOf(eaten), textOf(ours)]).toEqual(['', '1\n2\n3\n4\n5\n']);
   });
 
-  test('ends in the background of a terminal that stops those who write (stty tostop)', async ({ arena, expect, skip }) => {
+  test('ends in the background of a terminal that stops those who write (stty tostop)', async ({
+    arena,
+    expect,
+    skip,
+  }) => {
     if (lacking !== undefined) return skip(lacking);
     const terminal = await openShell(arena, { timing: longTiming });
     terminal.type('stty tostop\n');
@@ -105,8 +113,10 @@ describe.concurrent('leader-run on a terminal', () => {
   test('takes one Ctrl-C that its parent repeats as one', async ({ arena, expect, skip }) => {
     if (lacking !== undefined) return skip(lacking);
     const parent = [
-      'import signal, subprocess, sys',
+      'import signal, subprocess, sys, time',
       'def repeat(*_):',
+      // The time that a parent takes: two signals that wait together would be one.
+      '    time.sleep(0.05)',
       '    child.send_signal(signal.SIGINT)',
       '    open(sys.argv[1], "w").close()',
       'signal.signal(signal.SIGINT, repeat)',

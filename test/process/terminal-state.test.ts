@@ -1,5 +1,5 @@
-// What a leader-run on a terminal leaves behind and takes away: the terminal's settings before and after, in each way of
-// ending, and whom the keys belong to meanwhile. In a shell with job control, as people use it.
+// What a leader-run on a terminal leaves behind and takes away: the terminal's settings before and after, in each way
+// of ending, and whom the keys belong to meanwhile. In a shell with job control, as people use it.
 // What it does wrong stands in terminal-faults.test.ts.
 // To check: settings are compared whole, and the test has seen them before leader-run started.
 
@@ -32,43 +32,44 @@ async function leadThere(arena: Arena): Promise<Scene> {
   return { terminal, puppet, leader: (await terminal.look()).foreground, before };
 }
 
-const endings: readonly { name: string; end: (terminal: Terminal, puppet: Puppet, leader: number) => Promise<void> }[] = [
-  {
-    name: 'the command ends',
-    end: (_terminal, puppet) => Promise.resolve(puppet.exit(0)),
-  },
-  {
-    name: 'Ctrl-C',
-    end: async (terminal, puppet) => {
-      terminal.type(ctrlC);
-      await puppet.hears('SIGINT');
-      puppet.exit(130);
+const endings: readonly { name: string; end: (terminal: Terminal, puppet: Puppet, leader: number) => Promise<void> }[] =
+  [
+    {
+      name: 'the command ends',
+      end: (_terminal, puppet) => Promise.resolve(puppet.exit(0)),
     },
-  },
-  {
-    name: 'Ctrl-\\',
-    end: async (terminal, puppet) => {
-      terminal.type(ctrlBackslash);
-      await puppet.hears('SIGQUIT');
-      puppet.die('SIGQUIT');
+    {
+      name: 'Ctrl-C',
+      end: async (terminal, puppet) => {
+        terminal.type(ctrlC);
+        await puppet.hears('SIGINT');
+        puppet.exit(130);
+      },
     },
-  },
-  {
-    name: 'SIGTERM',
-    end: async (_terminal, puppet, leader) => {
-      process.kill(leader, 'SIGTERM');
-      await puppet.hears('SIGTERM');
-      puppet.die('SIGTERM');
+    {
+      name: 'Ctrl-\\',
+      end: async (terminal, puppet) => {
+        terminal.type(ctrlBackslash);
+        await puppet.hears('SIGQUIT');
+        puppet.die('SIGQUIT');
+      },
     },
-  },
-  {
-    name: 'leader-run is killed',
-    end: async (_terminal, puppet, leader) => {
-      process.kill(leader, 'SIGKILL');
-      await puppet.isOver();
+    {
+      name: 'SIGTERM',
+      end: async (_terminal, puppet, leader) => {
+        process.kill(leader, 'SIGTERM');
+        await puppet.hears('SIGTERM');
+        puppet.die('SIGTERM');
+      },
     },
-  },
-];
+    {
+      name: 'leader-run is killed',
+      end: async (_terminal, puppet, leader) => {
+        process.kill(leader, 'SIGKILL');
+        await puppet.isOver();
+      },
+    },
+  ];
 
 describe.concurrent('leader-run on a terminal', () => {
   test.for(endings)('leaves its settings and gives back the keys: $name', async ({ end }, { arena, expect, skip }) => {
@@ -82,7 +83,11 @@ describe.concurrent('leader-run on a terminal', () => {
     await terminal.run.says('ours-42');
   });
 
-  test('lets the command set it, and a command that puts it back leaves it as it was', async ({ arena, expect, skip }) => {
+  test('lets the command set it, and a command that puts it back leaves it as it was', async ({
+    arena,
+    expect,
+    skip,
+  }) => {
     if (lacking !== undefined) return skip(lacking);
     writeFileSync(
       join(arena.folder, 'editor'),
@@ -165,7 +170,11 @@ describe.concurrent('leader-run on a terminal', () => {
     puppet.exit(0);
   });
 
-  test('passes the hang-up on when the terminal goes away, and gives the lock back', async ({ arena, expect, skip }) => {
+  test('passes the hang-up on when the terminal goes away, and gives the lock back', async ({
+    arena,
+    expect,
+    skip,
+  }) => {
     if (lacking !== undefined) return skip(lacking);
     const { terminal, puppet, leader } = await leadThere(arena);
     terminal.leave();
