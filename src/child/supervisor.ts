@@ -8,7 +8,9 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 import { messageOf } from '../common/errors.ts';
+import { inBackground } from '../common/terminal.ts';
 import { Child, type ChildOptions, type CommandProcess } from './child.ts';
 import { closeInherited } from './descriptors.ts';
 import { newCookie } from './environment.ts';
@@ -160,7 +162,8 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
     spawn(plan.file, plan.args, {
       detached: true,
       env: plan.environment,
-      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+      // In a session of its own the command would read what is typed into the shell that has leader-run in the background.
+      stdio: [isatty(0) && inBackground() ? 'ignore' : 'inherit', 'inherit', 'inherit', 'pipe'],
     }),
   );
   const { pid } = spawned;

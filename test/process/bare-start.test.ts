@@ -225,7 +225,6 @@ const lookups = section('the command', [
   }),
   run('by a symlink that leads to itself', ['./link'], {
     files: (folder) => symlinkSync('link', join(folder, 'link')),
-    fault: 'It is told as a command that is not there.',
   }),
   run('a script without `#!`', ['./tool', 'x'], { files: file('tool', 'echo plain "$1"\n') }),
   run('a script whose `#!` ends with CR LF', ['./tool'], { files: file('tool', '#!/bin/sh\r\necho x\r\n') }),
@@ -255,7 +254,7 @@ const argumentWays = section('arguments', [
   args('with a newline', ['one\ntwo\n']),
   args('quotes and what shells expand', [`'"\`$(touch evil)\\`, '$HOME', '*', '~', ';', '&&', '!']),
   args('UTF-8', ['ä€😀']),
-  args('not UTF-8', [], { enter: 'exec "$@" "$(printf "\\377\\376")"', fault: 'Node reads its arguments as UTF-8.' }),
+  args('not UTF-8', [], { enter: 'exec "$@" "$(printf "\\377\\376")"', meant: 'Node would change them, so they are refused before anything is locked.' }),
   args('`--` and options that leader-run has, too', ['--', '--lock', 'x', '-h', '--version']),
   args('one of 100 KB', ['x'.repeat(102_400)]),
   args(
@@ -278,7 +277,7 @@ const environments = section('environment', [
     tell: (output) => variables(output) || 'no variable',
   }),
   env('a value that is not UTF-8', `exec env -i "A=$(printf '\\377')" B=1 "$@"`, {
-    fault: 'Node reads its environment as UTF-8.',
+    meant: 'A limit: Node leaves out a value that is not UTF-8.',
   }),
   env('a value of 100 KB', `exec env -i "A=$(printf %0102400d 7)" "$@"`),
   env('an OLDPWD of 131,000 bytes', `exec env -i "OLDPWD=$(printf %0131000d 7)" "$@"`, {
@@ -294,17 +293,17 @@ const environments = section('environment', [
     enter: 'NODE_OPTIONS="--require $PWD/preload.cjs" exec "$@"',
     files: file('preload.cjs', `process.stdout.write('loaded ')\n`),
     tell: squeezed,
-    fault: 'leader-run is a Node program, and Node obeys them there, too.',
+    meant: 'A limit, and warned of: leader-run is a Node program.',
   }),
   run('NODE_OPTIONS that Node refuses', [process.execPath, '-e', '0'], { enter: 'NODE_OPTIONS=--nonsense exec "$@"' }),
   run('NOTIFY_SOCKET', ['sh', '-c', 'echo "$NOTIFY_SOCKET"'], { enter: 'NOTIFY_SOCKET=/run/none exec "$@"' }),
   run('LISTEN_PID', ['sh', '-c', `[ "$LISTEN_PID" = $$ ] && echo its own || echo "another's"`], {
     enter: 'LISTEN_FDS=1 LISTEN_PID=$BASHPID exec "$@"',
-    fault: 'The number is that of leader-run, so the command does not take the sockets.',
+    meant: 'A limit, and warned of: the number is that of leader-run, and the sockets are not passed on.',
   }),
   run('WATCHDOG_PID', ['sh', '-c', `[ "$WATCHDOG_PID" = $$ ] && echo its own || echo "another's"`], {
     enter: 'WATCHDOG_USEC=9000000 WATCHDOG_PID=$BASHPID exec "$@"',
-    fault: 'The number is that of leader-run, so the command does not serve the watchdog.',
+    meant: 'A limit, and warned of: the number is that of leader-run.',
   }),
 ]);
 
@@ -318,17 +317,15 @@ const folders = section('current folder', [
   run('of a name with a newline', printFolder, { enter: `mkdir $'a\\nb'; cd $'a\\nb'; exec "$@"` }),
   run('of a name that is not UTF-8', printFolder, {
     enter: `mkdir $'\\377'; cd $'\\377'; exec "$@"`,
-    fault: 'The lock is taken, and then the command cannot be started.',
   }),
   run('that its user may not enter by name', printFolder, {
     root: true,
     needs: ['setpriv'],
     enter: `mkdir -m 700 closed; cd closed; exec ${asStranger} "$@"`,
-    fault: 'The lock is taken, and then the command cannot be started.',
   }),
   run('that was removed', printFolder, {
     enter: 'mkdir gone; cd gone; rmdir ../gone; exec "$@"',
-    fault: 'Node cannot tell it.',
+    meant: 'It is refused before anything is locked: Node does not start in a folder that is gone.',
   }),
 ]);
 
@@ -342,7 +339,7 @@ const inherited = section('inherited', [
   run('soft limit of open files', ['sh', '-c', 'ulimit -Sn; ulimit -Hn'], {
     enter: 'ulimit -Sn 500; ulimit -Hn 1000; exec "$@"',
     tell: squeezed,
-    fault: 'Node raises the soft limit to the hard one.',
+    meant: 'A limit: Node raises the soft limit to the hard one, and does not tell what it was.',
   }),
   run('hard limit of open files', ['sh', '-c', 'ulimit -Sn; ulimit -Hn'], {
     enter: 'ulimit -n 500; exec "$@"',
@@ -359,22 +356,22 @@ const inherited = section('inherited', [
   run('`nohup`', statusLine('SigIgn', 'SigBlk'), {
     enter: 'exec nohup env --default-signal=PIPE "$@"',
     tell: masks,
-    fault: 'Node resets SIGHUP as it starts.',
+    meant: 'A limit: Node resets SIGHUP as it starts.',
   }),
   run("`trap '' INT QUIT`, as behind `&` in a script", statusLine('SigIgn', 'SigBlk'), {
     enter: `trap '' INT QUIT; exec "$@"`,
     tell: masks,
-    fault: 'Node resets ignored signals as it starts.',
+    meant: 'A limit: Node resets ignored signals as it starts.',
   }),
   run("`trap '' PIPE`, as under Python", statusLine('SigIgn', 'SigBlk'), {
     enter: `trap '' PIPE; exec "$@"`,
     tell: masks,
-    fault: 'Node resets it for what it starts.',
+    meant: 'A limit: Node resets it for what it starts.',
   }),
   run('a blocked signal', statusLine('SigIgn', 'SigBlk'), {
     enter: 'exec env --block-signal=USR1 "$@"',
     tell: masks,
-    fault: 'Node unblocks all signals for what it starts.',
+    meant: 'A limit: Node unblocks all signals for what it starts.',
   }),
   run('supplementary groups', statusLine('Groups'), {
     root: true,
@@ -432,12 +429,14 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$@"`;
 /** Of the shell's own, which opens the file after each look. */
 const openOnes = 'for each in 0 1 2; do [ -e /proc/$$/fd/$each ] && echo $each >>told; done; :';
 
+const onlyThree = 'The command gets 0, 1 and 2, and no others.';
+
 const streams = section('descriptors', [
   fds('only 0, 1 and 2', 'exec "$@"'),
-  fds('3', open(3, 3), { fault: 'The command does not get it.' }),
-  fds('4 to 9', open(4, 9), { fault: 'The command does not get them.' }),
-  fds('12 to 16', open(12, 16), { fault: 'The command does not get them.' }),
-  fds('17 to 20', open(17, 20)),
+  fds('3', open(3, 3), { meant: onlyThree }),
+  fds('4 to 9', open(4, 9), { meant: onlyThree }),
+  fds('12 to 16', open(12, 16), { meant: onlyThree }),
+  fds('17 to 20', open(17, 20), { meant: onlyThree }),
   run('stdin is a file that was partly read', ['cat'], {
     files: file('text', 'one\ntwo\n'),
     enter: 'exec <text; read -r line; exec "$@"',
@@ -520,7 +519,7 @@ const ends = section('the end', [
   ...['TERM', 'INT', 'HUP', 'KILL', 'SEGV', 'ABRT', 'PIPE', 'USR1'].map((name) =>
     run(`dies of SIG${name}`, ['sh', '-c', `kill -${name} $$`]),
   ),
-  run('dies of a real-time signal (RTMIN+1)', ['sh', '-c', 'kill -35 $$'], { fault: 'Node does not know its name.' }),
+  run('dies of a real-time signal (RTMIN+1)', ['sh', '-c', 'kill -35 $$'], { meant: 'A limit: Node does not tell of what the command died.' }),
   run('dies of SIGTERM, as waitpid tells it', ['sh', '-c', 'kill -TERM $$'], {
     needs: ['perl'],
     enter: `exec perl -e 'system @ARGV; print "signal ", $? & 127, ", status ", $? >> 8' "$@"`,
@@ -534,16 +533,11 @@ const ends = section('the end', [
 
 const isOwn = ['TERM', 'INT'];
 const stopMeant = 'SIGCONT goes with it: a stopped command could not hear it.';
-const jobControl = 'leader-run never stops, and keeps the signal from the command.';
-const deadly = 'leader-run dies of it without giving the lock back; the guardian ends the command.';
+const deadly = 'A limit: Node cannot catch it, so leader-run dies of it, and the guardian ends the command.';
 const judged: Readonly<Record<string, Pick<Rest, 'meant' | 'fault'>>> = {
   PIPE: { meant: "It is of a pipe of leader-run's own, as of a log that is not read." },
   ...Object.fromEntries(isOwn.map((name) => [name, { meant: stopMeant }])),
-  ...Object.fromEntries(['TSTP', 'TTIN', 'TTOU'].map((name) => [name, { fault: jobControl }])),
-  URG: { fault: 'leader-run does not pass it on.' },
-  PWR: { fault: deadly },
-  IO: { fault: deadly },
-  NUM35: { fault: deadly },
+  NUM35: { meant: deadly },
 };
 
 /** Its child is of its group, and tells apart whom a signal reached. */
@@ -590,7 +584,7 @@ const fatal = section('a signal that is not caught', [
       ...(isOwn.includes(name) ? {} : judged[name]),
     }),
   ),
-  run('SIGRTMIN+1', endsOfSignals, { signals: [35], tell: nothing, fault: deadly }),
+  run('SIGRTMIN+1', endsOfSignals, { signals: [35], tell: nothing, meant: deadly }),
 ]);
 
 const ways: readonly Way[] = [

@@ -9,6 +9,7 @@ import type { Clock, Instant } from '../../clock.ts';
 import { later, possiblyPast, surelyElapsed } from '../../clock.ts';
 import { parseJson } from '../../common/json.ts';
 import { printable } from '../../common/printable.ts';
+import { inBackground } from '../../common/terminal.ts';
 import {
   type Authorize,
   bearer,
@@ -17,7 +18,7 @@ import {
   untilAborted,
   UnusableError,
 } from '../credentials.ts';
-import { type ExecSpec, inForeground, runPlugin, title } from './plugin-run.ts';
+import { type ExecSpec, runPlugin, title } from './plugin-run.ts';
 
 interface Kept {
   readonly credentials: Credentials;
@@ -47,7 +48,7 @@ export function execPlugin(
   spec: ExecSpec,
   clock: Clock,
   env: NodeJS.ProcessEnv,
-  { limitMs = usualLimitMs, onTerminal = () => isatty(0) && inForeground() } = {},
+  { limitMs = usualLimitMs, onTerminal = () => isatty(0) && !inBackground() } = {},
 ): Authorize {
   let kept: Kept | undefined;
   let failed: Failed | undefined;

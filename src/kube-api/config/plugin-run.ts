@@ -4,7 +4,7 @@
 // Invariant: no run outlives its limit or this process's exit; what a plugin printed is never shown, since it may hold
 // the credential. Only its stderr is.
 
-import { accessSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { accessSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { sendSignal } from '../../common/kill.ts';
@@ -145,18 +145,6 @@ export async function runPlugin(
 /** Everything in it may have ended already, or belong to another user. */
 function killGroup({ pid }: Spawned): void {
   if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
-}
-
-/** In the background, as after `leader-run &`, a look at the terminal would stop the plugin. True where unknown. */
-export function inForeground(): boolean {
-  try {
-    const stat = readFileSync('/proc/self/stat', 'latin1');
-    // After the name, which may hold blanks and brackets: state, parent, group, session, terminal, its group.
-    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return group === foreground;
-  } catch {
-    return true;
-  }
 }
 
 /** What keeps the plugin from being started, in words, where looking finds it. */

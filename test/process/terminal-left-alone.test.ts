@@ -82,23 +82,6 @@ describe.concurrent('leader-run on a terminal', () => {
     expect([textOf(eaten), textOf(ours)]).toEqual(['', '1\n2\n3\n4\n5\n']);
   });
 
-  test('ends in the background of a terminal that stops those who write (stty tostop)', async ({
-    arena,
-    expect,
-    skip,
-  }) => {
-    if (lacking !== undefined) return skip(lacking);
-    const terminal = await openShell(arena, { timing: longTiming });
-    terminal.type('stty tostop\n');
-    await terminal.is('tostop', ({ tostop }) => tostop);
-    terminal.type(`./lead ${untilDone} & echo $! >pid\n`);
-    await hasBegun(arena);
-    const pid = await started(arena);
-    writeFileSync(join(arena.folder, 'done'), '');
-    await arena.until('leader-run to end', () => !isAlive(pid));
-    expect(arena.isFree()).toBe(true);
-  });
-
   test('ends with the status of the command when the terminal goes away', async ({ arena, expect, skip }) => {
     if (lacking !== undefined) return skip(lacking);
     const begun = join(arena.folder, 'begun');
