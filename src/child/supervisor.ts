@@ -162,7 +162,7 @@ async function spawnGated({ command, args, inherited }: SupervisorOptions, cooki
     spawn(plan.file, plan.args, {
       detached: true,
       env: plan.environment,
-      // In a session of its own the command would read what is typed into the shell that has leader-run in the background.
+      // In a session of its own it would read what is typed into the shell that has us in the background.
       stdio: [isatty(0) && inBackground() ? 'ignore' : 'inherit', 'inherit', 'inherit', 'pipe'],
     }),
   );

@@ -1,4 +1,5 @@
-// Whether this process has its terminal to itself. Decides by the kernel's word alone; opens no terminal.
+// Whether this process has its terminal to itself. Decides by the kernel's word alone, and opens no terminal. Does not
+// know what is read or written there.
 // Invariant: a process without a controlling terminal is in nobody's background.
 
 import { readFileSync } from 'node:fs';

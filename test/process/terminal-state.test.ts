@@ -1,6 +1,6 @@
 // What a leader-run on a terminal leaves behind and takes away: the terminal's settings before and after, in each way
 // of ending, and whom the keys belong to meanwhile. In a shell with job control, as people use it.
-// What it does wrong stands in terminal-faults.test.ts.
+// What it does wrong stands in terminal-left-alone.test.ts.
 // To check: settings are compared whole, and the test has seen them before leader-run started.
 
 import { writeFileSync } from 'node:fs';
