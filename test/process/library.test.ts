@@ -75,7 +75,9 @@ test('its types are there, and fit the example of a user who checks them', async
     const { lock }: { lock: Lock } = await openLock({ store: { kind: 'local', folder: 'x' }, name: 'y' });
     const onStartedLeading = async ({ token, msLeft }: LeaderTerm) => { token.value.padEnd(msLeft()); };
     const elector = new LeaderElector({ lock, identity: 'me', callbacks: { onStartedLeading } });
-    const why: 'ended' | 'stopped' | 'deposed' | 'deadline' | 'taken' | 'recreated' = await elector.run();
+    const why:
+      | 'ended' | 'stopped' | 'deposed' | 'deadline' | 'taken' | 'recreated' | 'edited' | 'altered' | 'rolled-back' =
+      await elector.run();
     // @ts-expect-error: a duration is a number of milliseconds.
     new LeaderElector({ lock, identity: why, leaseDurationMs: '15s' });
   `;
