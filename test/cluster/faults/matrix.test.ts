@@ -482,7 +482,7 @@ const rows: readonly ConditionalRow[] = [
     },
   },
   {
-    row: '35d', fault: 'a certificate of an authority that nobody knows', expected: 'waits, says why, ends with 124',
+    row: '35d', fault: 'a certificate of an authority that nobody knows', expected: 'says why, ends with 125',
     play: async (stage) => {
       const meddler = await meddlerBetween(stage);
       const trusting = meddler.kubeconfig(stage.namespace);
@@ -490,7 +490,7 @@ const rows: readonly ConditionalRow[] = [
       const ca = /certificate-authority-data: .*/.exec(other)?.[0] ?? '';
       const kubeconfig = await stage.file('untrusting.kubeconfig', trusting.replace(/certificate-authority-data: .*/, ca));
       const bob = await stage.start('bob', { kubeconfig, flags: ['--wait', '2s'] });
-      expect((await bob.end()).status).toBe(124);
+      expect((await bob.end()).status).toBe(125);
       expect((await bob.event('trouble')).message).toMatch(/certificate/);
       expect(meddler.seen).toEqual([]);
       const at = Date.now();

@@ -110,6 +110,7 @@ const rows: readonly ConditionalRow[] = [
       const kept = pair.alice.all('lost').length === 0;
       return { recoverMs, note: `${kept ? 'same command' : 'a new term'}; one at a time` };
     },
+    options: { tokensRepeat: true },
   },
 ];
 
