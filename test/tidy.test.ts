@@ -66,6 +66,7 @@ const arrows: readonly Arrow[] = [
   { from: 'src/locks/', to: ['src/clock.ts', 'src/common/', ...basics()] },
   { from: 'src/kube-api/', to: ['src/kube-api/', 'src/clock.ts', 'src/common/'] },
   { from: 'src/child/', to: ['src/child/', 'src/clock.ts', 'src/common/'], types: ['src/observe/events.ts'] },
+  { from: 'src/job/', to: ['src/job/', 'src/common/'] },
   { from: 'src/observe/', to: ['src/observe/', 'src/common/'], types: ['src/'] },
   { from: 'src/common/', to: ['src/common/'] },
 ];
@@ -83,9 +84,13 @@ function roomOf(file: string): string {
 
 /** These decide from what they are given, so they import nothing that could ask the world. */
 const impureOfElector = ['src/elector/driver.ts', 'src/elector/leader-elector.ts'];
+/** Packages that compute from what they are given. */
+const calculators = ['croner'];
 const pure = (file: string): boolean =>
   (file.startsWith('src/elector/') && !impureOfElector.includes(file)) ||
-  ['src/locks/record.ts', 'src/child/leash.ts', 'src/child/life.ts'].includes(file);
+  file.startsWith('src/job/') ||
+  ['src/locks/record.ts', 'src/child/leash.ts', 'src/child/life.ts'].includes(file) ||
+  ['src/common/json.ts', 'src/common/printable.ts', ...calculators].includes(file);
 
 /** Events that observe/ itself tells. */
 const toldByLog = ['note'];
@@ -104,7 +109,11 @@ const packageOwners: Readonly<Record<string, string>> = {
   commander: 'src/cli/help.ts',
   chalk: 'src/observe/logger.ts',
   execa: 'src/child/supervisor.ts',
+  croner: 'src/job/tick.ts',
 };
+
+/** Tested, and not yet used by the program. */
+const unreached: readonly string[] = ['key', 'record', 'tick', 'values'].map((name) => `src/job/${name}.ts`);
 
 /** Timers outside src/clock.ts. None of them judges a lease: the clock's instants alone do. */
 const timerReasons: Readonly<Record<string, string>> = {
@@ -269,7 +278,7 @@ describe('each file', () => {
     for (const file of reached) {
       for (const { to } of [...imports, ...processes()].filter(({ from }) => from === file)) reached.add(to);
     }
-    expect(sources.map(({ file }) => file).filter((file) => !reached.has(file))).toEqual([]);
+    expect(sources.map(({ file }) => file).filter((file) => !reached.has(file))).toEqual(unreached);
   });
 
   test('of src/ sends no signal itself, but for common/kill.ts', () => {
