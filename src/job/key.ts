@@ -1,10 +1,10 @@
-// What a record of jobs means for one key: whether it is done, given up, or may run, and as which attempt; and what the
-// record is after a claim, an outcome, or a person's word. Knows no command and no lease: the lock is the elector's, and
-// so is each write; wall times are only written down.
+// What a record of jobs means for one key: whether it is done, given up, or may run, and as which attempt; and what
+// the record is after a claim, an outcome, or a word of a person. Knows no command and no lease: the lock is the
+// elector's, and so is each write; wall times are only written down.
 // Decides that a claim without an outcome is an attempt whose outcome is unknown, unless the process that claimed asks
 // again and has started nothing under the claim.
-// Invariants: a claim is stored before its command starts, so starts of a key <= attempts; an outcome replaces the claim
-// of the very process that ran it, or is not written; a command that leader-run stopped does not make its key done.
+// Invariants: a claim is stored before its command starts, so starts of a key <= attempts; an outcome replaces the
+// claim of the very process that ran it, or is not written; what leader-run stopped is not done.
 
 import type { Claim, Entry, JobRecord, Outcome, Reading } from './record.ts';
 import { isTick, nameOf, timeText } from './record.ts';
@@ -124,8 +124,8 @@ export function lastSuccess(reading: Reading): Entry | undefined {
 }
 
 /**
- * The uuid of the run that signed the election record, if its holder may be alive. A claim of another run is over, since
- * the lock was taken from it.
+ * The uuid of the run that signed the election record, if its holder may be alive. A claim of another run is over,
+ * since the lock was taken from it.
  */
 export type HolderRun = string | undefined;
 
