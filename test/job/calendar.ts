@@ -1,7 +1,7 @@
-// An independent reference for ticks: each minute in UTC is put on the zone's wall, and asked whether the cron line names
-// it. Debian's rules where the wall jumps: a fixed time (no * and no step in minute and hour) that the wall leaves out is
-// due when the wall goes on, and one that it shows twice is due the first time.
-// To check: nothing here is shared with src/job/tick.ts but Node's table of time zones.
+// An independent reference for ticks: each minute in UTC is put on a wall of the zone, and asked whether the cron line
+// names it. Debian's rules where the wall jumps: a fixed time (no * and no step in minute and hour) that the wall
+// leaves out is due when the wall goes on, and one that it shows twice is due the first time.
+// To check: nothing here is shared with src/job/tick.ts but the table of time zones in Node.
 
 interface Wall {
   readonly minute: number;

@@ -2,7 +2,8 @@
 // All orders of such cases are search.test.ts's. To check: every record here has gone through its text, as in a lock.
 import { describe, expect, test } from 'vitest';
 import {
-  begin, type Ending, forget, type Holding, type Job, judge, lastSuccess, listKeys, mark, type Resolved, type Runner, settle,
+  begin, type Ending, forget, type Holding, type Job, judge, lastSuccess, listKeys, mark, type Resolved, type Runner,
+  settle,
 } from '../../src/job/key.ts';
 import { type Claim, formatJobs, type JobRecord, mostEntries, parseJobs, type Reading } from '../../src/job/record.ts';
 import { at, entry, job, podA, podB, record, tick, wallMs } from './samples.ts';
@@ -75,7 +76,8 @@ describe('a key', () => {
     const once = ran(absent, job('v42'), ending);
     expect(verdict(once, job('v42'))).toEqual(['may-run', 2]);
     expect(verdict(once, job('v42', 2))).toEqual(['may-run', 2]);
-    expect(judge(once, job('v42', 1), podB, 'free')).toMatchObject({ kind: 'given-up', why: 'attempts', entry: { outcome: ending } });
+    const givenUp = { kind: 'given-up', why: 'attempts', entry: { outcome: ending } };
+    expect(judge(once, job('v42', 1), podB, 'free')).toMatchObject(givenUp);
     const twice = ran(once, job('v42'), ending, podB);
     expect(entriesOf(twice)).toEqual([['v42', ending.kind, 2, 'pod-b']]);
     expect(verdict(twice, job('v42', 2))).toEqual(['given-up', 'attempts']);
@@ -92,7 +94,8 @@ describe('a key', () => {
 
   test('whose claim has no outcome is still known when another key has begun', () => {
     const { reading } = claimed(claimed(absent, job('v41')).reading, job('v42'), podB);
-    expect(listKeys(reading, 'run-b')).toMatchObject({ running: { key: 'v42' }, entries: [{ key: 'v41', outcome: { kind: 'unknown' } }] });
+    const left = { key: 'v41', outcome: { kind: 'unknown' } };
+    expect(listKeys(reading, 'run-b')).toMatchObject({ running: { key: 'v42' }, entries: [left] });
     expect(verdict(reading, job('v41', 1))).toEqual(['given-up', 'attempts']);
   });
 
@@ -205,6 +208,13 @@ describe('a tick', () => {
     expect(verdict(reading, tick(two))).toEqual(['may-run', 1]);
     expect(verdict(reading, tick(three))).toEqual(['may-run', 1]);
     expect(verdict(reading, tick(one))).toEqual(['done']);
+  });
+
+  test('never moves the cursor back, whatever the record says of its claim', () => {
+    const claim: Claim = { key: one, isTick: true, attempt: 1, at, by: 'pod-a', run: 'run-a' };
+    const reading = stored(record([], { cursor: three, claim }));
+    expect(verdict(reading, tick(two))).toEqual(['past']);
+    expect(verdict(claimed(reading, job('v42')).reading, tick(two))).toEqual(['past']);
   });
 
   test('of a clock far ahead keeps others back until it is forgotten', () => {

@@ -29,9 +29,9 @@ export function record(entries: readonly Entry[] = [], rest: Partial<JobRecord> 
 }
 
 const anyTime = fc.integer({ min: 0, max: Date.parse('9999-12-31T23:59:59Z') }).map(timeText);
-const anyKey = fc.stringMatching(/^[A-Za-z0-9._:/@+-]{1,64}$/);
+const anyKey = fc.stringMatching(/^[A-Za-z0-9._:/@+-]{1,64}$/, { size: 'max' });
 // As identities are: of any characters but invisible ones.
-const anyName = fc.string({ unit: 'grapheme', maxLength: 253 }).map(nameOf);
+const anyName = fc.string({ unit: 'grapheme', maxLength: 253, size: 'max' }).map(nameOf);
 const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.constantFrom<Outcome>({ kind: 'ok' }, { kind: 'max-runtime' }, { kind: 'interrupted' }, { kind: 'unknown' }),
   fc.record({ kind: fc.constant('failed' as const), status: fc.nat(255) }),
@@ -59,5 +59,5 @@ export const anyRecord: fc.Arbitrary<JobRecord> = fc.record({
   since: anyTime,
   cursor: fc.option(anyTime, { nil: undefined }),
   claim: fc.option(anyClaim, { nil: undefined }),
-  entries: fc.uniqueArray(anyEntry, { selector: ({ key }) => key, maxLength: 40 }),
+  entries: fc.uniqueArray(anyEntry, { selector: ({ key }) => key, maxLength: 40, size: 'max' }),
 });
