@@ -37,8 +37,8 @@ export function levelOf(event: Event): LogLevel {
       return event.level;
     case 'exit':
       if (event.status >= 125 && event.status <= 127) return 'error';
-      // A tick that ran elsewhere, or nowhere.
-      return event.skipped === true ? 'warn' : 'info';
+      // A tick that ran elsewhere, or nowhere; with --conflict-exit-code 0 it is as it should be.
+      return event.skipped === true && event.status !== 0 ? 'warn' : 'info';
     case 'started':
     case 'standing-by':
     case 'taking':

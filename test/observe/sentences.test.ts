@@ -109,6 +109,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['info', 'exit status 3: the command’s own', { status: 3, reason: 'the command’s own' }],
     ['error', 'exit status 125: no such namespace', { status: 125, reason: 'no such namespace' }],
     ['warn', 'exit status 124: another candidate leads', { status: 124, reason: 'another candidate leads', skipped: true }],
+    ['info', 'exit status 0: another candidate leads', { status: 0, reason: 'another candidate leads', skipped: true }],
   ],
 };
 
