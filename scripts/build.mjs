@@ -31,10 +31,10 @@ const standIns = {
   // Proxies as well (src/kube-api/proxy.ts).
   'socks-proxy-agent': unused('SocksProxyAgent'),
   hpagent: unused('HttpProxyAgent', 'HttpsProxyAgent'),
-  // Each brings a library and is asked for by few kubeconfigs: loaded when one does.
-  '@kubernetes/client-node/dist/azure_auth.js': loadedLater('AzureAuth', 'azure'),
-  '@kubernetes/client-node/dist/gcp_auth.js': loadedLater('GoogleCloudPlatformAuth', 'gcp'),
-  '@kubernetes/client-node/dist/oidc_auth.js': loadedLater('OpenIDConnectAuth', 'oidc'),
+  // Auth-providers are read here or refused (src/kube-api/config/user.ts); each brings a library.
+  '@kubernetes/client-node/dist/azure_auth.js': ofNobody('AzureAuth'),
+  '@kubernetes/client-node/dist/gcp_auth.js': ofNobody('GoogleCloudPlatformAuth'),
+  '@kubernetes/client-node/dist/oidc_auth.js': ofNobody('OpenIDConnectAuth'),
 
   // execa, of which src/kube-api/config/plugin-run.ts uses the start of a process: no output, pipes or messages, 80 KB
   // of 150.
@@ -82,16 +82,9 @@ function unused(...names) {
     .join(' ');
 }
 
-function loadedLater(name, provider) {
-  const file = { azure: './azure_auth.js', gcp: './gcp_auth.js', oidc: './oidc_auth.js' }[provider];
-  return `
-    export class ${name} {
-      isAuthProvider(user) { return user?.authProvider?.name === '${provider}'; }
-      async applyAuthentication(user, options) {
-        this.real ??= new (await import('${file}')).${name}();
-        return await this.real.applyAuthentication(user, options);
-      }
-    }`;
+/** The client asks each of its providers whether a user is its own. */
+function ofNobody(name) {
+  return `export class ${name} { isAuthProvider() { return false; } }`;
 }
 
 function slimPackages(taken) {
