@@ -77,6 +77,9 @@ export type ConfigRead =
   /** For stderr, a line each, exit status 125. */
   | { readonly kind: 'faults'; readonly faults: readonly string[] };
 
+/** What Node puts in the place of bytes that are not UTF-8; it may have been given, too. */
+const mayBeChanged = (word: string): boolean => word.includes('\ufffd');
+
 export function systemFacts(): Facts {
   return {
     hostname: hostname(),
@@ -85,7 +88,8 @@ export function systemFacts(): Facts {
     folder: unlessThrown(() => process.cwd()),
     uuid: randomUUID(),
     isTerminal: isatty(2),
-    hasAllBytes: unlessThrown(() => isUtf8(readFileSync('/proc/self/cmdline'))) ?? true,
+    hasAllBytes:
+      !process.argv.some(mayBeChanged) || (unlessThrown(() => isUtf8(readFileSync('/proc/self/cmdline'))) ?? true),
   };
 }
 
@@ -102,7 +106,7 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
   const coordinated = coordinatedOf(read, identity, faults);
   const store = storeOf(read, facts, coordinated, faults);
   const [file, ...args] = command;
-  if (!facts.hasAllBytes && command.some((word) => word.includes('\ufffd'))) {
+  if (!facts.hasAllBytes && command.some(mayBeChanged)) {
     faults.push(
       'an argument of the command is not UTF-8, and would not arrive as it is: put it into a script or a file',
     );

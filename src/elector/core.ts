@@ -7,9 +7,8 @@
 
 import { type Instant, later, type Now, possiblyPast, untilPossibly } from '../clock.ts';
 import type { RehearsalAnswer, Sighting, Trouble, WriteAnswer } from '../locks/lock.ts';
-import { sameVersion } from '../locks/record.ts';
+import { sameVersion, versionOf } from '../locks/record.ts';
 import { idle, isVerdict, leave } from './leaving.ts';
-import { versionOf } from './observation.ts';
 import { answered, conflicted, slowDown } from './pace.ts';
 import { nextRequest, type Plan } from './plan.ts';
 import { contradicted, lose, see, seeAltered } from './sightings.ts';

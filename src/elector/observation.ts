@@ -4,7 +4,7 @@
 // Invariant: a held lock may be taken only once its five fields have stayed the same for the *record's* duration.
 
 import { type Instant, later, type Now } from '../clock.ts';
-import type { Sighting, Version } from '../locks/lock.ts';
+import type { Sighting } from '../locks/lock.ts';
 import { sameRecord, sameSignature } from '../locks/record.ts';
 
 export interface Observation {
@@ -93,10 +93,6 @@ export function holderOf(sighting: Sighting): string {
     case 'absent':
       return '';
   }
-}
-
-export function versionOf(sighting: Sighting): Version | undefined {
-  return sighting.kind === 'absent' ? undefined : sighting.version;
 }
 
 /** How long others wait for this holder, in milliseconds; a record without a duration gets ours, never 0. */

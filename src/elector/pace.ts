@@ -8,8 +8,7 @@
 
 import { later, possiblyElapsed, possiblyPast, untilPossibly } from '../clock.ts';
 import type { Trouble } from '../locks/lock.ts';
-import { sameVersion } from '../locks/record.ts';
-import { versionOf } from './observation.ts';
+import { sameVersion, versionOf } from '../locks/record.ts';
 import type { Grant, PendingWrite } from './state.ts';
 import { tellRecovery } from './tell.ts';
 import { jitterFactor } from './timing.ts';

@@ -14,8 +14,8 @@ import {
   untilSurely,
 } from '../clock.ts';
 import type { Version } from '../locks/lock.ts';
-import { type ElectionRecord, released, renewed, shortened, taken } from '../locks/record.ts';
-import { deposes, holderOf, invites, leaseMs, type Observation, takeableAt, versionOf } from './observation.ts';
+import { type ElectionRecord, released, renewed, shortened, taken, versionOf } from '../locks/record.ts';
+import { deposes, holderOf, invites, leaseMs, type Observation, takeableAt } from './observation.ts';
 import { outcomeOf } from './leaving.ts';
 import { roll } from './random.ts';
 import type { Grant, Outcome, State, WriteKind } from './state.ts';

@@ -14,10 +14,10 @@ import {
   untilSurely,
 } from '../clock.ts';
 import type { Sighting, Version } from '../locks/lock.ts';
-import { sameVersion } from '../locks/record.ts';
+import { sameVersion, versionOf } from '../locks/record.ts';
 import type { LossReason } from '../observe/events.ts';
 import { idle, leave, outcomeOf } from './leaving.ts';
-import { changed, deposes, holderOf, invites, observe, observeOwn, versionOf } from './observation.ts';
+import { changed, deposes, holderOf, invites, observe, observeOwn } from './observation.ts';
 import { answered, meetHerd, slowDown, spread } from './pace.ts';
 import type { PendingWrite, Settings, State } from './state.ts';
 import { tellStanding, tellTrouble } from './tell.ts';

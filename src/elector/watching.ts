@@ -4,8 +4,8 @@
 // Invariant: no state of the watch ever makes a lock free sooner; it only decides when a candidate looks.
 
 import { type Instant, later, type Now, possiblyPast, untilPossibly } from '../clock.ts';
-import type { Sighting } from '../locks/lock.ts';
-import { versionOf } from './observation.ts';
+import type { Sighting, Version } from '../locks/lock.ts';
+import { versionOf } from '../locks/record.ts';
 import type { State, Watch } from './state.ts';
 import { report, set, type Turn } from './turn.ts';
 
@@ -67,7 +67,7 @@ function isNews(s: State, sighting: Sighting): boolean {
   return !known || !seen || ['newer', 'unordered'].includes(s.settings.compare(seen, known));
 }
 
-function isOlder(s: State, sighting: Sighting, shown: NonNullable<ReturnType<typeof versionOf>>): boolean {
+function isOlder(s: State, sighting: Sighting, shown: Version): boolean {
   const seen = versionOf(sighting);
   return seen !== undefined && s.settings.compare(seen, shown) === 'older';
 }

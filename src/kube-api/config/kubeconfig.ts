@@ -6,13 +6,14 @@
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isJson, type Json } from '../../common/json.ts';
 import { nameCap, printable } from '../../common/printable.ts';
 import { errorCode } from '../credentials.ts';
 import { ConfigError } from './errors.ts';
 import { decodePem, readPem } from './pem.ts';
 import { readYaml, Unreadable } from './yaml.ts';
 
-export type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Json;
 
 /** One named entry of a kubeconfig, with the file it stands in. */
 export interface Entry {
@@ -75,7 +76,7 @@ async function readDocument(file: string, required: boolean): Promise<Fields | u
   }
   const document = parseYaml(file, bytes);
   if (document === undefined || document === null) return undefined;
-  if (!isFields(document))
+  if (!isJson(document))
     throw new ConfigError(`the kubeconfig ${printable(file)} holds no mapping with clusters, users and contexts`);
   return document;
 }
@@ -118,13 +119,13 @@ function merge(merged: Merged, file: string, document: Fields): void {
     const here = new Set<string>();
     entries.forEach((entry: unknown, index) => {
       // As in kubectl an entry may have no name; then it is one that nothing names.
-      const name = isFields(entry) ? (entry['name'] ?? '') : undefined;
-      if (!isFields(entry) || typeof name !== 'string') {
+      const name = isJson(entry) ? (entry['name'] ?? '') : undefined;
+      if (!isJson(entry) || typeof name !== 'string') {
         throw new ConfigError(`${list}[${String(index)}] in the kubeconfig ${printable(file)} has no name`);
       }
       const fields = entry[kind] ?? {};
       const key = `${list}[${printable(name, nameCap)}]`;
-      if (!isFields(fields))
+      if (!isJson(fields))
         throw new ConfigError(`${key}.${kind} in the kubeconfig ${printable(file)} is not a mapping`);
       if (here.has(name)) throw new ConfigError(`${key} stands twice in the kubeconfig ${printable(file)}`);
       here.add(name);
@@ -217,8 +218,4 @@ export function pemSource(entry: Entry, field: string): (() => Promise<string>) 
 
 export function fault(entry: Entry, field: string, what: string): ConfigError {
   return new ConfigError(`${entry.key}.${field} in the kubeconfig ${printable(entry.file)} ${what}`);
-}
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -6,6 +6,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { type Clock, later, possiblyPast } from '../../clock.ts';
 import { messageOf } from '../../common/errors.ts';
+import { isJson } from '../../common/json.ts';
 import { nameCap, printable } from '../../common/printable.ts';
 import {
   type Authorize,
@@ -21,7 +22,7 @@ import type { Trust } from '../target.ts';
 import { askClient } from './client-node.ts';
 import { ConfigError } from './errors.ts';
 import { execPlugin } from './exec-plugin.ts';
-import { type Entry, fault, type Fields, fileName, isFields, pemSource, text } from './kubeconfig.ts';
+import { type Entry, fault, type Fields, fileName, pemSource, text } from './kubeconfig.ts';
 import { pairFault } from './pem.ts';
 import { type ExecSpec, notInstalled } from './plugin-run.ts';
 
@@ -142,7 +143,7 @@ async function mustExist(user: Entry, field: string, file: string): Promise<void
 /** The old way to log in by OpenID Connect: a token in the kubeconfig. kubectl refreshes it and writes it back. */
 function idToken(user: Entry, provider: Fields, clock: Clock): Authorize {
   const advice = 'leader-run refreshes none: use a credential plugin instead (exec, as of kubelogin)';
-  const config = isFields(provider['config']) ? provider['config'] : {};
+  const config = isJson(provider['config']) ? provider['config'] : {};
   const token = text({ ...user, key: `${user.key}.auth-provider.config`, fields: config }, 'id-token');
   if (token === undefined) throw fault(user, 'auth-provider', `holds no id-token, and ${advice}`);
   const now = clock.now();
@@ -172,7 +173,7 @@ function jwtEndMs(token: string): number | undefined {
 function authProvider(user: Entry): Fields | undefined {
   const provider = user.fields['auth-provider'];
   if (provider === undefined || provider === null) return undefined;
-  const fields = isFields(provider) ? provider : {};
+  const fields = isJson(provider) ? provider : {};
   const { name } = fields as { name?: unknown };
   if (name === 'oidc') return fields;
   const is = `is ${printable(String(name), nameCap)}`;
@@ -190,7 +191,7 @@ function authProvider(user: Entry): Fields | undefined {
  */
 function impersonation(user: Entry): Record<string, string | string[]> {
   const extra = user.fields['as-user-extra'] ?? {};
-  if (!isFields(extra)) throw fault(user, 'as-user-extra', 'is not a mapping');
+  if (!isJson(extra)) throw fault(user, 'as-user-extra', 'is not a mapping');
   const asked: [header: string, field: string, values: readonly string[]][] = [
     ['impersonate-user', 'as', [text(user, 'as') ?? ''].filter(Boolean)],
     ['impersonate-uid', 'as-uid', [text(user, 'as-uid') ?? ''].filter(Boolean)],
@@ -233,7 +234,7 @@ function texts(entry: Entry, field: string, value: unknown): string[] {
 function execSpec(user: Entry, cluster: Entry, trust: Trust): ExecSpec | undefined {
   const fields = user.fields['exec'];
   if (fields === undefined || fields === null) return undefined;
-  if (!isFields(fields)) throw fault(user, 'exec', 'is not a mapping');
+  if (!isJson(fields)) throw fault(user, 'exec', 'is not a mapping');
   const exec: Entry = { ...user, key: `${user.key}.exec`, fields };
   const command = text(exec, 'command');
   if (command === undefined) throw fault(exec, 'command', 'is missing');
@@ -269,7 +270,7 @@ function variables(exec: Entry): Record<string, string> {
   const all: Record<string, string> = {};
   if (!Array.isArray(list)) throw fault(exec, 'env', 'is not a list');
   for (const item of list as unknown[]) {
-    const { name, value } = isFields(item) ? (item as { name?: unknown; value?: unknown }) : {};
+    const { name, value } = isJson(item) ? (item as { name?: unknown; value?: unknown }) : {};
     if (typeof name !== 'string' || typeof value !== 'string')
       throw fault(exec, 'env', 'holds an entry that is not a name and a value');
     all[name] = value;
@@ -281,7 +282,7 @@ async function clusterInfo(cluster: Entry, trust: Trust): Promise<Readonly<Recor
   const ca = await trust.ca();
   const extensions = cluster.fields['extensions'];
   const own = Array.isArray(extensions)
-    ? (extensions as unknown[]).find((item) => isFields(item) && item['name'] === 'client.authentication.k8s.io/exec')
+    ? (extensions as unknown[]).find((item) => isJson(item) && item['name'] === 'client.authentication.k8s.io/exec')
     : undefined;
   return {
     server: text(cluster, 'server'),
@@ -289,6 +290,6 @@ async function clusterInfo(cluster: Entry, trust: Trust): Promise<Readonly<Recor
     'insecure-skip-tls-verify': trust.insecure || undefined,
     'certificate-authority-data': ca === undefined ? undefined : Buffer.from(ca, 'latin1').toString('base64'),
     'proxy-url': text(cluster, 'proxy-url'),
-    config: isFields(own) ? own['extension'] : undefined,
+    config: isJson(own) ? own['extension'] : undefined,
   };
 }
