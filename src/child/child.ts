@@ -168,15 +168,10 @@ export class Child {
         return this.#signal(order.to, order.signal);
       case 'kill': {
         // Descendants are found through their parents, so before these are gone.
-        const found = hands.look();
+        const sure = hands.look()?.filter(({ isUnsure }) => isUnsure !== true);
         // The number of a group that is empty may be a stranger's by now.
-        if (found?.some(({ group, isUnsure }) => group === this.pid && isUnsure !== true) ?? true)
-          hands.signalGroup('SIGKILL');
-        const sure = found?.filter(({ isUnsure }) => isUnsure !== true) ?? [];
-        return hands.signalEach(
-          sure.map(({ pid }) => pid),
-          'SIGKILL',
-        );
+        if (sure?.some(({ group }) => group === this.pid) ?? true) hands.signalGroup('SIGKILL');
+        return hands.signalEach(sure?.map(({ pid }) => pid) ?? [], 'SIGKILL');
       }
       case 'look':
         return this.#feed({ kind: 'seen', members: hands.look() });

@@ -16,15 +16,16 @@ export function handsOn(
   guardian: () => number | undefined,
   warn: (message: string) => void,
 ): Hands {
-  /** Told once. */
-  const unsure = new Set<number>();
+  const told = new Set<number>();
 
   /** Whom we may neither look at nor signal is not gone. */
   function mayBeAlive(): Member[] {
     const hidden = tree.lookForHidden();
     const all = isRefused(-pgid) ? [-pgid, ...hidden] : hidden;
-    for (const pid of all.filter((each) => !unsure.has(each))) warn(doubt(pid));
-    for (const pid of all) unsure.add(pid);
+    for (const pid of all.filter((each) => !told.has(each))) {
+      told.add(pid);
+      warn(doubt(pid));
+    }
     return all.map((pid) => ({ pid, group: pgid, isUnsure: true }));
   }
 

@@ -76,6 +76,8 @@ export class CommandTree {
   readonly #marks: Marks;
   /** A process older than the command does not belong to it. */
   readonly #since: number;
+  /** The last look's, members or not. */
+  #suspected: readonly Process[] = [];
   /** The processes found, by pid and start. */
   #known = new Map<number, number>();
   /** Groups and sessions that members lead or led; a number stays for as long as a process is in it. */
@@ -118,6 +120,7 @@ export class CommandTree {
       .map(readProcess)
       .filter((one) => one !== undefined)
       .filter(({ pid, start }) => start >= this.#since && !never.has(pid));
+    this.#suspected = suspects;
     const members = new Map(
       suspects
         .filter(({ pid, start }) => this.#known.get(pid) === start || hasCookie(pid, cookie) === true)
@@ -144,14 +147,13 @@ export class CommandTree {
 
   /**
    * Processes that may not be looked at are not gone. One that is not dumpable shows its environment to nobody; if its
-   * parent has left it to process 1, nothing else tells whose it is. Such a one of our user may be the command's.
+   * parent has left it to process 1, nothing else tells whose it is. Such a one of our user may be the command's. Found
+   * among those that the last look has read.
    */
   lookForHidden(): number[] {
     const { cookie } = this.#marks;
-    return this.#suspects()
-      .map(readProcess)
-      .filter((one) => one !== undefined)
-      .filter(({ pid, parent, start }) => parent === 1 && start >= this.#since && !this.#known.has(pid))
+    return this.#suspected
+      .filter(({ pid, parent }) => parent === 1 && !this.#known.has(pid))
       .filter(({ pid }) => hasCookie(pid, cookie) === undefined && isLikeUs(pid))
       .map(({ pid }) => pid);
   }
