@@ -11,12 +11,17 @@ import type { SignalDesk } from './signals.ts';
 import type { LeaderElector } from './elector/leader-elector.ts';
 import type { Patience, Outcome } from './elector/state.ts';
 import type { Term } from './elector/term.ts';
+import { type Clock, shownElapsed, surelyElapsed } from './clock.ts';
+import type { Ending as AttemptEnding } from './job/key.ts';
+import { type Attempt, attemptIn, type Settled, settledIn, type WorkEnd } from './job/once.ts';
+import { outcomeText } from './job/tell.ts';
 import type { LossReason, Report } from './observe/events.ts';
 
 export interface Story {
   readonly elector: Pick<LeaderElector, 'campaign' | 'stop'>;
   readonly supervisor: Pick<Supervisor, 'start'>;
   readonly desk: Pick<SignalDesk, 'stop' | 'asked' | 'attach'>;
+  readonly clock: Clock;
   readonly report: Report;
   readonly lock: string;
   readonly identity: string;
@@ -26,7 +31,12 @@ export interface Story {
   readonly stopGraceMs: number;
   readonly lostGraceMs: number;
   readonly leaseDurationMs: number;
+  /** From a term's beginning. */
   readonly holdForMs: number;
+  /** How often the command may run for a key; undefined: it runs for none. `atMost` undefined: until it succeeds. */
+  readonly attempts?: { readonly atMost: number | undefined } | undefined;
+  /** A command that runs for longer is stopped. */
+  readonly maxRuntimeMs?: number | undefined;
 }
 
 /** Why the program ends, for the exit status and the last line of the log. */
@@ -35,11 +45,13 @@ export type Ending =
   | { readonly kind: 'command-signalled'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'stopped'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'lost' }
+  | { readonly kind: 'max-runtime' }
+  | { readonly kind: 'settled'; readonly verdict: Settled }
   | Extract<Outcome, { kind: 'not-acquired' }>
   | { readonly kind: 'failed'; readonly message: string };
 
 /** `outlasted`: its leash had run out when the command ended, whatever the elector thinks of the term. */
-type Why = 'ended' | 'asked' | 'deposed' | 'outlasted' | LossReason;
+type Why = 'ended' | 'asked' | 'max-runtime' | 'deposed' | 'outlasted' | LossReason;
 
 /** What became of the command: its end, or that it never ran, and if that was our failure, why. */
 type Finish =
@@ -47,32 +59,60 @@ type Finish =
   | { readonly ran: false; readonly alive: readonly number[]; readonly message?: string };
 
 export async function run(story: Story): Promise<Ending> {
-  const { elector, desk, patience, onLost, holdForMs } = story;
+  const { elector, desk, patience, onLost } = story;
   for (;;) {
     const elected = await elector.campaign(patience, desk.stop);
     if (elected.kind !== 'elected') return notLed(elected, desk);
 
     const { term } = elected;
-    const { why, end } = await serve(story, term);
+    const { why, end, holdMs, attempt } = await serve(story, term);
     if (end.alive.length > 0) return { kind: 'failed', message: `processes ${end.alive.join(', ')} cannot be killed` };
-    term.workEnded();
+    term.workEnded(attempt?.end);
 
-    const hasToGo = why !== 'ended' && why !== 'asked';
-    const rejoins = (): boolean => hasToGo && onLost === 'rejoin' && !desk.stop.aborted;
+    const isLost = why !== 'ended' && why !== 'asked' && why !== 'max-runtime';
+    const rejoins = (): boolean => isLost && onLost === 'rejoin' && !desk.stop.aborted;
     // A lock that was lost is not ours to give; one that another is to have is given first.
-    if (why !== 'deposed' && why !== 'outlasted' && rejoins()) continue;
-    await giveBack(story, term, hasToGo || !end.ran || end.failure !== undefined ? 0 : holdForMs);
+    const keeps = why !== 'deposed' && why !== 'outlasted' && rejoins();
+    const given = keeps ? undefined : await giveBack(story, term, isLost ? 0 : holdMs);
+    if (attempt) tellEnd(story, attempt, given?.kind === 'released');
     if (rejoins()) continue;
-    if (hasToGo && !desk.stop.aborted) return { kind: 'lost' };
+    if (isLost && !desk.stop.aborted) return { kind: 'lost' };
+    if (why === 'max-runtime') return { kind: 'max-runtime' };
     return endingOf(end, desk);
   }
 }
 
+/** What became of a term's work. */
+interface Served {
+  readonly why: Why;
+  readonly end: Finish;
+  /** For how long the lock is to be kept from now on. */
+  readonly holdMs: number;
+  /** Undefined: it ran for no key. */
+  readonly attempt: (Attempt & { readonly end: WorkEnd }) | undefined;
+}
+
 /** One command under one term, from its start to the end of the last of its processes. */
-async function serve(story: Story, term: Term): Promise<{ why: Why; end: Finish }> {
-  const { supervisor, desk, lock, identity } = story;
+async function serve(story: Story, term: Term): Promise<Served> {
+  const { clock, attempts, holdForMs } = story;
+  const since = clock.now();
+  const attempt = attempts && attemptIn(term.note);
+  const { why, end } = await work(story, term, attempt);
+  const now = clock.now();
+  const hasRun = end.ran && end.failure === undefined;
+  const holdMs = hasRun ? Math.max(0, holdForMs - surelyElapsed(now, since)) : 0;
+  const tookMs = shownElapsed(now, since);
+  return { why, end, holdMs, attempt: attempt && { ...attempt, end: { ending: attemptEnding(why, end), tookMs } } };
+}
+
+async function work(story: Story, term: Term, attempt: Attempt | undefined): Promise<{ why: Why; end: Finish }> {
+  const { supervisor, desk, lock, identity, report, attempts } = story;
   const { value: token, transitions, lockUid } = term.token;
-  const environment = termEnvironment({ lock, identity, token, transitions, lockUid });
+  const environment = { ...termEnvironment({ lock, identity, token, transitions, lockUid }), ...attempt?.environment };
+  if (attempt) {
+    const { key, attempt: number } = attempt.claim;
+    report({ kind: 'attempt', key, attempt: number, attempts: attempts?.atMost });
+  }
   let isLost = false;
   term.onLost(() => (isLost = true));
   const isOver = (): boolean => isLost || desk.stop.aborted;
@@ -110,15 +150,30 @@ async function untilEnded(
     },
     kill: () => void child.stop({ signal: undefined, graceMs: 0, why: 'asked' }),
   });
+  const tooLong = runtimeLimit(story);
   const why = await Promise.race([
     child.ended.then(() => (child.outlasted ? ('outlasted' as const) : ('ended' as const))),
     term.lost,
     deposed,
     asked,
+    tooLong.reached,
   ]);
+  tooLong.cancel();
   const end = await child.stop(orderFor(why, story));
   desk.attach(undefined);
   return { why, end: { ran: true, ...end } };
+}
+
+/** How an attempt counts. What leader-run ended was interrupted, whatever its status. */
+function attemptEnding(why: Why, end: Finish): AttemptEnding {
+  if (!end.ran) return { kind: 'unstarted' };
+  if (why === 'max-runtime') return { kind: 'max-runtime' };
+  if (why !== 'ended' || end.failure !== undefined) return { kind: 'interrupted' };
+  return end.status === 0 ? { kind: 'ok' } : { kind: 'failed', status: end.status };
+}
+
+function tellEnd({ report }: Story, { claim, end }: Attempt & { readonly end: WorkEnd }, stored: boolean): void {
+  report({ kind: 'attempt-ended', key: claim.key, outcome: outcomeText(end.ending), stored });
 }
 
 /** How the command is ended, for each reason. While it drains after an asked stop, the lock is renewed. */
@@ -132,7 +187,8 @@ function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseD
       return { signal: asked === 'SIGINT' ? asked : stopSignal, graceMs: stopGraceMs, why: 'asked' };
     }
     case 'deposed':
-      return { signal: stopSignal, graceMs: stopGraceMs, why: 'deposed' };
+    case 'max-runtime':
+      return { signal: stopSignal, graceMs: stopGraceMs, why };
     case 'outlasted':
     case 'deadline':
     case 'altered':
@@ -147,14 +203,14 @@ function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseD
 }
 
 /** Releases the lock, after the time it is to be held for; a request to stop cuts that short. */
-async function giveBack({ elector, desk }: Story, term: Term, holdMs: number): Promise<void> {
+async function giveBack({ elector, desk }: Story, term: Term, holdMs: number): Promise<Outcome> {
   const cutShort = (): void => {
     elector.stop();
   };
   const returned = term.resign(holdMs);
   if (desk.stop.aborted) cutShort();
   desk.stop.addEventListener('abort', cutShort, { once: true });
-  await returned.finally(() => {
+  return await returned.finally(() => {
     desk.stop.removeEventListener('abort', cutShort);
   });
 }
@@ -173,12 +229,26 @@ function notLed(outcome: Outcome, desk: Story['desk']): Ending {
       return { kind: 'failed', message: outcome.trouble.message };
     case 'not-acquired':
       return outcome;
+    case 'settled':
+      return { kind: 'settled', verdict: settledIn(outcome.verdict) };
     case 'stopped':
     case 'released':
     case 'left-held':
     case 'not-released':
       return { kind: 'stopped', signal: desk.asked() ?? 'SIGTERM' };
   }
+}
+
+/** `reached` never resolves where there is no limit. */
+function runtimeLimit({ clock, maxRuntimeMs }: Story): { reached: Promise<'max-runtime'>; cancel: () => void } {
+  let cancel = (): void => undefined;
+  const reached = new Promise<'max-runtime'>((resolve) => {
+    if (maxRuntimeMs === undefined) return;
+    cancel = clock.after(maxRuntimeMs, () => {
+      resolve('max-runtime');
+    });
+  });
+  return { reached, cancel };
 }
 
 /** Resolves once the signal aborts, or at once if it has; `unlisten`, or each term would leave a listener behind. */

@@ -8,6 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { termEnvironment } from '../src/child/environment.ts';
 import { completeTiming, leashFrom } from '../src/elector/timing.ts';
 import type { Event } from '../src/observe/events.ts';
+import { attemptIn } from '../src/job/once.ts';
+import { formatJobs } from '../src/job/record.ts';
 import { levelOf, sentence } from '../src/observe/sentences.ts';
 
 const root = path.join(import.meta.dirname, '..');
@@ -111,8 +113,11 @@ describe('README', () => {
 describe('docs/command.md', () => {
   test('names the variables that a command gets', () => {
     const facts = { lock: '', identity: '', token: '', transitions: 0, lockUid: '' };
+    const claim = { key: 'v42', isTick: false, attempt: 1, at: '2026-11-26T10:00:00Z', by: 'a', run: 'r' };
+    const note = formatJobs({ since: '2026-11-26T10:00:00Z', cursor: undefined, claim, entries: [] });
     const named = [...read('docs/command.md').matchAll(/^\| `(LEADER_RUN_\w+)` \|/gm)].map(([, name]) => name);
-    expect(named.sort()).toEqual(Object.keys(termEnvironment(facts)).sort());
+    const given = { ...termEnvironment(facts), ...attemptIn(note)?.environment };
+    expect(named.sort()).toEqual(Object.keys(given).sort());
   });
 });
 

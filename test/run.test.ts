@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import type { Child } from '../src/child/child.ts';
 import type { Term } from '../src/elector/term.ts';
 import { run, type Story } from '../src/run.ts';
+import { ManualClock } from './helpers/manual-clock.ts';
 
 const never = new Promise<never>(() => undefined);
 const instant = { mono: 0, boot: 0 };
@@ -37,6 +38,7 @@ test('gives the lock back when its command has outlasted its leash, and the elec
     supervisor: { start: () => Promise.resolve({ kind: 'started', child: child as unknown as Child }) },
     desk: { stop: new AbortController().signal, asked: () => undefined, attach: () => undefined },
     report: () => undefined,
+    clock: new ManualClock(),
     lock: 'default/demo',
     identity: 'alice',
     patience: { wait: { kind: 'forever' }, untilCertain: false },

@@ -34,8 +34,12 @@ export interface Config {
   readonly timing: Timing;
   /** `untilCertain`: --try. */
   readonly patience: { readonly wait: Wait; readonly untilCertain: boolean };
-  /** How long the lock is kept after the command has ended. */
+  /** How long the lock is kept, from its acquiring on. */
   readonly holdForMs: number;
+  /** Undefined: no limit. */
+  readonly maxRuntimeMs: number | undefined;
+  /** What runs once; undefined: the command runs at each start. */
+  readonly once: Once | undefined;
   readonly newLockWaitMs: number;
   /** Undefined: 7/15 of the foreign record's own duration. */
   readonly foreignGraceMs: number | undefined;
@@ -55,6 +59,12 @@ export interface Config {
   readonly command: string;
   readonly args: readonly string[];
 }
+
+/** A key, or the cron line that names it; `attempts` undefined: until it succeeds. */
+export type Once = { readonly attempts: number | undefined; readonly doneStatus: number } & (
+  | { readonly kind: 'key'; readonly key: string }
+  | { readonly kind: 'tick'; readonly line: string; readonly zone: string }
+);
 
 /** What the process is told by its surroundings other than by arguments and environment. */
 export interface Facts {
@@ -105,6 +115,7 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
   const identity = valueOf(readings.identity) ?? `${candidateName(env, facts)}_${facts.uuid}`;
   const coordinated = coordinatedOf(read, identity, faults);
   const store = storeOf(read, facts, coordinated, faults);
+  const once = onceOf(read, faults);
   const [file, ...args] = command;
   if (!facts.hasAllBytes && command.some(mayBeChanged)) {
     faults.push(
@@ -136,6 +147,8 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
     timing,
     patience: { wait, untilCertain },
     holdForMs: values.holdFor,
+    maxRuntimeMs: values.maxRuntime,
+    once,
     newLockWaitMs: values.newLockWait,
     foreignGraceMs: values.foreignGrace,
     conflictStatus: values.conflictExitCode,
@@ -274,6 +287,26 @@ function coordinatedOf({ readings }: ArgumentsRead, identity: string, faults: st
     faults.push(`${whose}: ${both}: nothing behaves like what comes later`);
   }
   return { identity, binaryVersion, emulationVersion };
+}
+
+function onceOf({ readings }: ArgumentsRead, faults: string[]): Once | undefined {
+  const { oncePer, oncePerTick, timezone, attempts, doneExitCode, holdFor } = readings;
+  const [perKey, perTick] = [sourceOf(oncePer), sourceOf(oncePerTick)];
+  if (perKey !== undefined && perTick !== undefined)
+    faults.push(`${perKey} and ${perTick} both name a key: leave out one of them`);
+  const ways = `${flagOf('oncePer')} or ${flagOf('oncePerTick')}`;
+  const isOnce = perKey !== undefined || perTick !== undefined;
+  for (const reading of isOnce ? [] : [attempts, doneExitCode]) {
+    if (reading.kind === 'given') faults.push(`${reading.source}: only with ${ways}, since it counts by key`);
+  }
+  if (timezone.kind === 'given' && perTick === undefined)
+    faults.push(`${timezone.source}: only with ${flagOf('oncePerTick')}`);
+  if (isOnce && holdFor.kind === 'given' && holdFor.value > 0)
+    faults.push(`${holdFor.source} does not go with ${perKey ?? perTick ?? ''}, which remembers the key: leave it out`);
+  const settings = { attempts: valueOf(attempts), doneStatus: valueOf(doneExitCode) ?? 0 };
+  const [key, line, zone] = [valueOf(oncePer), valueOf(oncePerTick), valueOf(timezone)];
+  if (key !== undefined) return { kind: 'key', key, ...settings };
+  return line === undefined || zone === undefined ? undefined : { kind: 'tick', line, zone, ...settings };
 }
 
 const timingOptions = {

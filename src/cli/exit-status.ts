@@ -1,10 +1,12 @@
 // Why leader-run ends -> the exit status and the last sentence that say so. Decides nothing about when it ends;
 // src/run.ts and the verbs of src/commands/ do. The numbers are those of shells (126, 127, 128 + n), of timeout(1)
-// (124, 125) and one of ours (122), away from what commands commonly use themselves.
+// (124, 125) and three of ours (121 to 123), away from what commands commonly use themselves.
 // Invariant: the help and README print `exitStatusTable`, and a test compares it with `exitStatus`.
 
 import { constants } from 'node:os';
 import { nameCap, printable } from '../common/printable.ts';
+import type { Settled } from '../job/once.ts';
+import { settledSentence } from '../job/tell.ts';
 
 /** Why a run ends that has begun: its last sentence is a line of the log. */
 export type RunEnding =
@@ -23,6 +25,10 @@ export type RunEnding =
       /** The name in the record; '' where it has none. */
       readonly holder?: string;
     }
+  /** --max-runtime was over. */
+  | { readonly kind: 'max-runtime' }
+  /** Nothing was run for the key. `doneStatus`: what an option says. */
+  | { readonly kind: 'settled'; readonly verdict: Settled; readonly key: string; readonly doneStatus?: number }
   /** Configuration that cannot be used, or a failure of leader-run's own. */
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -57,6 +63,10 @@ export function exitStatus(ending: Ending): number {
       return ending.status ?? standardStatuses.lostStatus;
     case 'not-acquired':
       return ending.status ?? standardStatuses.conflictStatus;
+    case 'max-runtime':
+      return 121;
+    case 'settled':
+      return settledStatus(ending.verdict, ending.doneStatus ?? 0);
     case 'failed':
     case 'refused':
       return 125;
@@ -68,6 +78,20 @@ export function exitStatus(ending: Ending): number {
       return 0;
   }
   ending satisfies never;
+}
+
+/** A tick that is past was settled by a newer one. What is given up is never 0: what waits for it must not go on. */
+function settledStatus(verdict: Settled, doneStatus: number): number {
+  switch (verdict.kind) {
+    case 'done':
+    case 'past':
+      return doneStatus;
+    case 'given-up':
+      return 123;
+    case 'unreadable':
+    case 'clock-ahead':
+      return 125;
+  }
 }
 
 /** `asked`: the signal that asked leader-run to stop. */
@@ -84,6 +108,10 @@ export function lastSentence(ending: RunEnding, asked: NodeJS.Signals | undefine
       return 'leadership was lost and the command stopped';
     case 'not-acquired':
       return ending.trouble?.message ?? heldBy(ending.holder ?? '');
+    case 'max-runtime':
+      return 'the command ran for longer than --max-runtime and was stopped';
+    case 'settled':
+      return settledSentence(ending.verdict, ending.key);
     case 'failed':
       return ending.message;
   }
@@ -102,7 +130,9 @@ export function signalStatus(signal: NodeJS.Signals): number {
 export const exitStatusTable: readonly (readonly [status: string, meaning: string])[] = [
   ["the command's", 'it ended by itself; 128+n if signal n ended it'],
   ['128+n', 'signal n stopped leader-run while no command was running'],
+  ['121', 'the command ran for longer than --max-runtime and was stopped'],
   ['122', 'leadership was lost and the command stopped (--lost-exit-code)'],
+  ['123', 'the key was given up: its attempts are used up (--attempts)'],
   ['124', 'not acquired within --wait or --try (--conflict-exit-code)'],
   ['125', "usage, configuration, or leader-run's own failure"],
   ['126', 'the command cannot be executed'],

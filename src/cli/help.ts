@@ -61,12 +61,10 @@ one command runs under a lock at any moment.
   leader-run --lock default/reports -- ./send-reports --all
 
 No shell: what follows -- is started as it stands. Background processes die
-with the command: SIGTERM when it ends, SIGKILL 2s later. The lock is given
-back only when all of them are gone.
+with the command, and the lock is given back when all of them are gone.
 When leadership is lost, the command gets --stop-signal, then SIGKILL before
 anyone else can take the lock; then leader-run waits to lead again (--on-lost).
-On SIGTERM to leader-run the command gets --stop-signal, then SIGKILL after
---stop-grace; the lock stays held until it is gone.
+On SIGTERM to leader-run the command gets --stop-signal and --stop-grace.
 
 Exit status:
 ${exitStatusTable.map(([status, meaning]) => `  ${status.padEnd(13)}  ${meaning}`).join('\n')}

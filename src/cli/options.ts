@@ -3,6 +3,7 @@
 // read (arguments.ts), which options go together (config.ts), nor any verb by name.
 // Invariant: an option is added here and nowhere else, but for what config.ts makes of it.
 
+import { parseAttempts, parseCronLine, parseKey, parseZone } from '../job/values.ts';
 import type { LockKind } from '../locks/store.ts';
 import { parseDuration, type Parsed } from './duration.ts';
 import {
@@ -13,6 +14,7 @@ import {
   lockName,
   namespaceName,
   oneOf,
+  positiveTime,
   semanticVersion,
   signalName,
   switchOrFolder,
@@ -32,7 +34,7 @@ export const lockKinds = [
 export type Scope = 'lock' | 'run';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
-  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Command' | 'Output';
+  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Output';
   /** The verbs that take it, by what they do. Default: those that run a command. */
   readonly scope?: Scope;
   /** What stands for the value in help; '' for a switch. */
@@ -205,6 +207,42 @@ export const options = {
     help: 'exit status when leadership was lost',
   }),
 
+  oncePer: row({
+    group: 'Once',
+    value: '<key>',
+    parse: parseKey,
+    otherwise: 'run at each start',
+    help: 'run once for this key across all machines, and exit at once when it is done',
+  }),
+  oncePerTick: row({
+    group: 'Once',
+    value: '<cron>',
+    parse: parseCronLine,
+    otherwise: 'run at each start',
+    help: 'the same, with the newest tick of a cron line as the key, as in "0 3 * * *"',
+  }),
+  timezone: row({
+    group: 'Once',
+    value: '<zone>',
+    parse: parseZone,
+    standard: 'UTC',
+    help: 'the time zone of the cron line, as in Europe/Berlin',
+  }),
+  attempts: row({
+    group: 'Once',
+    value: '<n>',
+    parse: parseAttempts,
+    otherwise: 'until it succeeds',
+    help: 'how often a key may begin: 1 is at most once, n at least once within n',
+  }),
+  doneExitCode: row({
+    group: 'Once',
+    value: '<n>',
+    parse: exitCode,
+    standard: '0',
+    help: 'exit status when the key is done already',
+  }),
+
   stopSignal: row({
     group: 'Command',
     value: '<name>',
@@ -231,7 +269,14 @@ export const options = {
     value: '<time>',
     parse: parseDuration,
     standard: '0',
-    help: 'keep the lock for this long after the command has ended',
+    help: 'keep the lock until so long after it was acquired, if the command ends sooner',
+  }),
+  maxRuntime: row({
+    group: 'Command',
+    value: '<time>',
+    parse: positiveTime,
+    otherwise: 'no limit',
+    help: 'stop a command that runs for longer, and exit with 121',
   }),
   guardian: row({
     group: 'Command',

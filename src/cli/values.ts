@@ -75,6 +75,12 @@ export function leaseTime(text: string): Parsed<number> {
   return { fault: 'expected whole seconds such as 15s, since the record holds no parts of them' };
 }
 
+/** Milliseconds. */
+export function positiveTime(text: string): Parsed<number> {
+  const parsed = parseDuration(text);
+  return 'value' in parsed && parsed.value === 0 ? { fault: 'expected more than 0, as in 30m' } : parsed;
+}
+
 export function exitCode(text: string): Parsed<number> {
   if (/^\d{1,3}$/.test(text) && Number(text) <= 255) return { value: Number(text) };
   return { fault: 'expected an exit status from 0 to 255' };

@@ -9,12 +9,14 @@ import { findCommand } from '../child/lookup.ts';
 import { watchZombies } from '../child/pid-1.ts';
 import { createSupervisor, type Supervisor } from '../child/supervisor.ts';
 import { procBlindness, procFault } from '../child/sweep.ts';
-import { type Config, readConfig, refusedLock, systemFacts } from '../cli/config.ts';
+import { type Config, type Once, readConfig, refusedLock, systemFacts } from '../cli/config.ts';
 import { type Ending, exitStatus, lastSentence, type RunEnding } from '../cli/exit-status.ts';
 import { type Clock, surelyElapsed, systemClock } from '../clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
 import { LeaderElector } from '../elector/leader-elector.ts';
+import type { Job } from '../job/key.ts';
+import { notesOf } from '../job/once.ts';
 import type { Patience } from '../elector/state.ts';
 import { type OpenLock, openLock } from '../locks/open.ts';
 import { eventsOn } from '../observe/announcer.ts';
@@ -55,13 +57,15 @@ async function lead(config: Config, context: Context): Promise<Ending> {
   if (blind !== undefined) return { kind: 'refused', faults: [blind] };
 
   const clock = systemClock();
+  const job = config.once && (await jobOf(config.once, clock.now().wall));
+  if (job && 'fault' in job) return { kind: 'refused', faults: [job.fault] };
   const { logFormat: format, logLevel: level, colour } = config;
   const after: Clock['after'] = (ms, callback) => clock.after(ms, callback);
   const log = await openLog({ format, level, colour, after, wall: () => clock.now().wall });
   context.desk.reportTo(log.report, () => clock.now().mono);
   let ending: RunEnding;
   try {
-    const stage = await open(config, context, clock, log.report);
+    const stage = await open(config, job, context, clock, log.report);
     ending = await play(stage, config, context, clock, log.report);
     await close(stage);
   } catch (error) {
@@ -69,16 +73,28 @@ async function lead(config: Config, context: Context): Promise<Ending> {
     // the second.
     ending = { kind: 'failed', message: messageOf(error) };
   }
-  const skipped = ending.kind === 'not-acquired';
+  const skipped = ending.kind === 'not-acquired' || (ending.kind === 'settled' && ending.verdict.kind !== 'done');
   log.report({ kind: 'exit', status: exitStatus(ending), reason: lastSentence(ending, context.desk.asked()), skipped });
   await log.flush();
   return ending;
+}
+
+/** A cron line names its key by this machine's clock. */
+async function jobOf(once: Once, wallMs: number): Promise<Job | { readonly fault: string }> {
+  const { attempts } = once;
+  if (once.kind === 'key') return { kind: 'key', key: once.key, attempts };
+  const { newestTick, openSchedule } = await import('../job/tick.ts');
+  const schedule = openSchedule(once.line, once.zone, wallMs);
+  if ('fault' in schedule) return schedule;
+  const key = newestTick(schedule.value, wallMs);
+  return key === undefined ? { fault: `${once.line} has not come yet` } : { kind: 'tick', key, attempts };
 }
 
 /** All that has to be closed again. */
 interface Stage {
   /** `namespace/name`. */
   readonly lock: string;
+  readonly job: Job | undefined;
   readonly elector: LeaderElector;
   readonly supervisor: Supervisor;
   /** The lock object's Events, where there are any. */
@@ -86,7 +102,13 @@ interface Stage {
   readonly loggedIn: OpenLock['loggedIn'];
 }
 
-async function open(config: Config, { env, version }: Context, clock: Clock, report: Report): Promise<Stage> {
+async function open(
+  config: Config,
+  job: Job | undefined,
+  { env, version }: Context,
+  clock: Clock,
+  report: Report,
+): Promise<Stage> {
   const { identity, timing, store, command, args, stopSignal, signalTo } = config;
   const { name, namespace } = config.lock;
   const { leaseDurationMs } = timing;
@@ -130,14 +152,15 @@ async function open(config: Config, { env, version }: Context, clock: Clock, rep
     ...timing,
     foreignGraceMs: config.foreignGraceMs,
     newLockWaitMs: config.newLockWaitMs,
+    notes: job && notesOf(job),
   });
-  return { lock: fullName, elector, supervisor, kubeEvents, loggedIn };
+  return { lock: fullName, job, elector, supervisor, kubeEvents, loggedIn };
 }
 
 async function play(stage: Stage, config: Config, { desk }: Context, clock: Clock, report: Report): Promise<RunEnding> {
-  const { lock, elector, supervisor } = stage;
+  const { lock, job, elector, supervisor } = stage;
   const { lostGraceMs, leaseDurationMs } = config.timing;
-  const { identity, onLost, stopSignal, stopGraceMs, holdForMs } = config;
+  const { identity, onLost, stopSignal, stopGraceMs, holdForMs, maxRuntimeMs } = config;
   // While the first request is under way.
   void supervisor.prepare();
   const login = await logIn(stage, config.patience, clock, desk.stop);
@@ -146,6 +169,7 @@ async function play(stage: Stage, config: Config, { desk }: Context, clock: Cloc
     elector,
     supervisor,
     desk,
+    clock,
     report,
     lock,
     identity,
@@ -156,8 +180,12 @@ async function play(stage: Stage, config: Config, { desk }: Context, clock: Cloc
     lostGraceMs,
     leaseDurationMs,
     holdForMs,
+    maxRuntimeMs,
+    attempts: job && { atMost: job.attempts },
   });
   if (ending.kind === 'lost') return { ...ending, status: config.lostStatus };
+  if (ending.kind === 'settled')
+    return { ...ending, key: job?.key ?? '', ...(config.once && { doneStatus: config.once.doneStatus }) };
   if (ending.kind !== 'not-acquired') return ending;
   return { ...ending, status: config.conflictStatus, holder: elector.getLeader() };
 }

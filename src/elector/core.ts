@@ -8,7 +8,8 @@
 import { type Instant, later, type Now, possiblyPast, untilPossibly } from '../clock.ts';
 import type { RehearsalAnswer, Sighting, Trouble, WriteAnswer } from '../locks/lock.ts';
 import { sameVersion, versionOf } from '../locks/record.ts';
-import { idle, isVerdict, leave } from './leaving.ts';
+import { idle, isVerdict, leave, leavingAs } from './leaving.ts';
+import { settledBy } from './page.ts';
 import { answered, conflicted, slowDown } from './pace.ts';
 import { nextRequest, type Plan } from './plan.ts';
 import { contradicted, lose, see, seeAltered } from './sightings.ts';
@@ -40,10 +41,12 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     deposed: false,
     soleFrom: undefined,
     campaign: { since: now, patience: { wait: { kind: 'forever' }, untilCertain: false } },
-    leaving: { outcome: 'stopped', because: undefined, holdUntil: now, shorten: false, tries: 0, by: undefined },
+    leaving: leavingAs('stopped', now),
     observation: undefined,
     age: undefined,
     stored: undefined,
+    work: undefined,
+    aheadMs: undefined,
     pending: [],
     request: undefined,
     nextNumber: 1,
@@ -55,6 +58,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     timeouts: 0,
     lostRaces: 0,
     herd: undefined,
+    watching: false,
     watch: { kind: 'down' },
     proven: false,
     rehearsed: false,
@@ -96,14 +100,17 @@ function apply(turn: Turn, event: CoreEvent): void {
       return resign(turn, event.holdMs);
     case 'stop':
       return stop(turn);
-    case 'work-ended':
-      return set(turn, { occupied: false });
+    case 'work-ended': {
+      const { work } = turn.s;
+      return set(turn, { occupied: false, work: work && { ...work, end: event.end } });
+    }
     case 'sending':
       return sending(turn, event.number);
     case 'read': {
       const asked = turn.s.request;
       if (!finish(turn, event.number)) return;
       answered(turn, 'read');
+      if (event.dateMs !== undefined) set(turn, { aheadMs: turn.now.wall - event.dateMs });
       look(turn, event.sighting, asked?.sentAt);
       // A candidate that leaves asks once: a write that did not show up by then is not waited for.
       if (turn.s.want === 'leave' && !turn.s.term) set(turn, { pending: [] });
@@ -138,6 +145,7 @@ function apply(turn: Turn, event: CoreEvent): void {
 /** Sends the next request, if one is due. */
 function proceed(turn: Turn): Plan {
   tellLongLease(turn);
+  watchIfWanted(turn);
   const plan = nextRequest(turn.s, turn.now);
   switch (plan.kind) {
     case 'wait':
@@ -145,9 +153,12 @@ function proceed(turn: Turn): Plan {
     case 'end':
       idle(turn, plan.outcome);
       return { kind: 'wait', ms: undefined };
+    case 'settled':
+      leave(turn, 'settled', plan.verdict);
+      return proceed(turn);
     case 'surrender':
       // The term is over before its release is sent, so that no renewal can follow one.
-      set(turn, { term: undefined, pause: turn.now });
+      set(turn, { term: undefined, pause: turn.now, leaving: { ...turn.s.leaving, ...plan.leaving } });
       return proceed(turn);
     case 'read': {
       const { number } = request(turn, 'read', turn.s.mustRead);
@@ -158,10 +169,10 @@ function proceed(turn: Turn): Plan {
     case 'rehearse':
     case 'write': {
       const { number } = request(turn, plan.kind);
-      const { record, base, limitMs } = plan;
+      const { record, base, note, limitMs } = plan;
       if (plan.kind === 'write') {
         const { write: kind, openSince } = plan;
-        const pending: PendingWrite = { number, kind, record, base, sentAt: turn.now, openSince };
+        const pending: PendingWrite = { number, kind, record, base, note, sentAt: turn.now, openSince };
         set(turn, {
           pending: [...turn.s.pending.slice(-rememberedWrites), pending],
           leaving: { ...turn.s.leaving, ...plan.leaving },
@@ -169,7 +180,7 @@ function proceed(turn: Turn): Plan {
         if (kind === 'create' || kind === 'take') tellTaking(turn);
       }
       const { identity, run } = turn.s.settings;
-      const signed = { record, base, signature: { identity, run, number } };
+      const signed = { record, base, signature: { identity, run, number }, note };
       turn.effects.push({ kind: plan.kind, request: signed, limitMs });
       break;
     }
@@ -177,6 +188,18 @@ function proceed(turn: Turn): Plan {
       plan satisfies never;
   }
   return nextRequest(turn.s, turn.now);
+}
+
+/**
+ * With the first look, that tells who leads when it is late. Where the owner keeps a note, the look comes before: there
+ * may be nothing left to lead for, and then it is all that is asked.
+ */
+function watchIfWanted(turn: Turn): void {
+  const { want, watching, settings, observation } = turn.s;
+  if (want !== 'lead' || watching) return;
+  if (settings.notes && (!observation || settledBy(turn.s, turn.now) !== undefined)) return;
+  set(turn, { watching: true });
+  turn.effects.push({ kind: 'watch', on: true });
 }
 
 // What is asked of the elector.
@@ -193,21 +216,12 @@ function campaign(turn: Turn, patience: Patience): void {
     failures: 0,
     told: { kind: 'nothing' },
   });
-  turn.effects.push({ kind: 'watch', on: true });
 }
 
 function resign(turn: Turn, holdMs: number): void {
-  const outcome = 'released';
   set(turn, {
     want: 'leave',
-    leaving: {
-      outcome,
-      because: undefined,
-      holdUntil: later(turn.now, holdMs),
-      shorten: false,
-      tries: 0,
-      by: undefined,
-    },
+    leaving: leavingAs('released', later(turn.now, holdMs)),
     // While there is a term its renewals keep their pace; without one there is nothing to wait for.
     pause: turn.s.term ? turn.s.pause : turn.now,
   });

@@ -124,8 +124,8 @@ export class Elector {
       case 'granted':
         this.#granted = grantTerm(effect.grant, {
           now: () => this.#clock.now(),
-          workEnded: () => {
-            this.#feed({ kind: 'work-ended' });
+          workEnded: (end) => {
+            this.#feed({ kind: 'work-ended', end });
           },
           resign: (holdMs) => this.#resign(holdMs),
         });
@@ -158,8 +158,10 @@ export class Elector {
   async #read(number: number, limitMs: number): Promise<void> {
     const late: ReadAnswer = { kind: 'failed', trouble: this.#tooLate('read') };
     const answer = await this.#within(limitMs, this.#lock.read({ limitMs }), late);
-    if (answer.kind === 'sighted') this.#feed({ kind: 'read', number, sighting: answer.sighting });
-    else this.#feed({ kind: 'read-failed', number, trouble: answer.trouble });
+    if (answer.kind === 'sighted') {
+      const { sighting, dateMs } = answer;
+      this.#feed({ kind: 'read', number, sighting, dateMs });
+    } else this.#feed({ kind: 'read-failed', number, trouble: answer.trouble });
   }
 
   async #write(kind: 'write' | 'rehearse', request: WriteRequest, limitMs: number): Promise<void> {

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { Lock } from '../locks/lock.ts';
 import type { LossReason, Report } from '../observe/events.ts';
 import { Elector } from './driver.ts';
+import type { Notes } from './notes.ts';
 import type { Patience, Token } from './state.ts';
 import type { Elected, Term } from './term.ts';
 import { completeTiming, type GivenTiming, type Leash, timingFaults } from './timing.ts';
@@ -72,6 +73,8 @@ export interface LeaderElectionConfig {
   readonly newLockWaitMs?: number;
   /** Called with everything that happens, as the command line logs it. Default: nothing is called. */
   readonly report?: Report;
+  /** Rules for a text beside the record: asked at the writes that begin and end a holding. Default: none. */
+  readonly notes?: Notes | undefined;
   /** For tests. */
   readonly clock?: Clock;
 }
@@ -114,6 +117,7 @@ export class LeaderElector {
         timing,
         rules: { leaseDurationMs: timing.leaseDurationMs, foreignGraceMs: config.foreignGraceMs },
         newLockWaitMs: config.newLockWaitMs ?? 0,
+        notes: config.notes,
       },
     });
   }

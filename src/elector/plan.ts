@@ -15,6 +15,7 @@ import {
 } from '../clock.ts';
 import type { Version } from '../locks/lock.ts';
 import { type ElectionRecord, released, renewed, shortened, taken, versionOf } from '../locks/record.ts';
+import { pageOf, settledBy } from './page.ts';
 import { deposes, holderOf, invites, leaseMs, type Observation, takeableAt } from './observation.ts';
 import { outcomeOf } from './leaving.ts';
 import { roll } from './random.ts';
@@ -31,6 +32,7 @@ const never: Instant = { mono: Infinity, boot: Infinity };
 interface PlannedWrite {
   readonly record: ElectionRecord;
   readonly base: Version | undefined;
+  readonly note: string | undefined;
   readonly limitMs: number;
 }
 
@@ -45,7 +47,9 @@ export type Plan =
       readonly leaving?: Partial<State['leaving']>;
     } & PlannedWrite)
   /** Nothing runs any more and nothing is held back for: end the term, then let go of the lock. */
-  | { readonly kind: 'surrender' }
+  | { readonly kind: 'surrender'; readonly leaving?: Partial<State['leaving']> }
+  /** There is nothing to lead for: leave. */
+  | { readonly kind: 'settled'; readonly verdict: unknown }
   | { readonly kind: 'end'; readonly outcome: Outcome };
 
 export function nextRequest(s: State, now: Now): Plan {
@@ -59,7 +63,7 @@ export function nextRequest(s: State, now: Now): Plan {
 function planTerm(s: State, { leash }: Grant, now: Now): Plan {
   const { holdUntil, shorten } = s.leaving;
   const leaves = s.want === 'leave' && !s.occupied;
-  if (leaves && (shorten || surelyPast(now, holdUntil))) return { kind: 'surrender' };
+  if (leaves && (shorten || surelyPast(now, holdUntil))) return surrender(s, leash, now);
 
   const due = s.mustRead && s.failures === 0 ? now : s.pause;
   if (!possiblyPast(now, due)) {
@@ -74,7 +78,14 @@ function planTerm(s: State, { leash }: Grant, now: Now): Plan {
 
   const record = renewed(s.stored.record, writable(s, now), s.settings.timeGrainMs);
   const base = versionOf(s.observation.sighting);
-  return { kind: 'write', write: base ? 'renew' : 'create', record, base, limitMs };
+  if (base) return { kind: 'write', write: 'renew', record, base, note: undefined, limitMs };
+  return { kind: 'write', write: 'create', record, base, note: s.stored.note, limitMs };
+}
+
+/** A note that is not stored tells of nothing: it is tried for as long as the term would have lasted. */
+function surrender({ settings, leaving }: State, { termBy }: Grant['leash'], now: Now): Plan {
+  if (settings.notes === undefined) return { kind: 'surrender' };
+  return { kind: 'surrender', leaving: { ...leaving, insists: true, by: latest(termBy, later(now, releaseBudgetMs)) } };
 }
 
 /**
@@ -100,12 +111,18 @@ function planCampaign(s: State, now: Now): Plan {
     return { kind: 'read', limitMs };
   }
 
+  const settled = settledBy(s, now);
+  if (settled !== undefined) return { kind: 'settled', verdict: settled };
+
   const takeAt = mayTake(s, observation) ? latest(takeableAt(observation), s.takePause, s.pause) : never;
   const before = observation.sighting.kind === 'record' ? observation.sighting.record : undefined;
   const base = versionOf(observation.sighting);
   const seconds = timing.leaseDurationMs / 1000;
-  const planned = () => ({ record: taken(before, identity, seconds, writable(s, now)), base, limitMs });
+  const taking = s.settings.notes?.taking(pageOf(s, now));
+  const note = taking && 'note' in taking ? taking.note : undefined;
+  const planned = () => ({ record: taken(before, identity, seconds, writable(s, now)), base, note, limitMs });
   if (surelyPast(now, takeAt)) {
+    if (taking && 'verdict' in taking) return { kind: 'settled', verdict: taking.verdict };
     const openSince = later(observation.since, observation.waitMs);
     return { kind: 'write', write: base ? 'take' : 'create', openSince, ...planned() };
   }
@@ -137,21 +154,24 @@ function planLeaving(s: State, now: Now): Plan {
   const outcome = outcomeOf(s, 'not-released');
   // A write that never got an answer may have made us the holder.
   const doubtful = s.pending.length > 0;
-  const spent = leaving.tries >= releaseTries || (leaving.by !== undefined && possiblyPast(now, leaving.by));
+  const tired = !leaving.insists && leaving.tries >= releaseTries;
+  const spent = tired || (leaving.by !== undefined && possiblyPast(now, leaving.by));
   if ((!own && !doubtful) || spent) return { kind: 'end', outcome };
 
   // The budget begins with the first request.
   const by = leaving.by ?? later(now, releaseBudgetMs);
   if (!possiblyPast(now, s.pause)) return wait(untilPossibly(now, s.pause), untilPossibly(now, by));
-  const limitMs = Math.min(releaseBudgetMs / releaseTries, untilPossibly(now, by));
+  const longestMs = leaving.insists ? s.settings.timing.renewDeadlineMs / 4 : releaseBudgetMs / releaseTries;
+  const limitMs = Math.min(longestMs, untilPossibly(now, by));
   if (doubtful || s.mustRead || !stored || !observation) return { kind: 'read', limitMs, leaving: { by } };
 
   const leftMs = leaving.shorten ? untilSurely(now, leaving.holdUntil) : 0;
   const wall = writable(s, now);
   const record = leftMs > 0 ? shortened(stored.record, Math.ceil(leftMs / 1000), wall) : released(stored.record, wall);
   const base = versionOf(observation.sighting);
+  const note = s.settings.notes?.releasing(pageOf(s, now));
   const next = { tries: leaving.tries + 1, by };
-  return { kind: 'write', write: leftMs > 0 ? 'shorten' : 'release', record, base, limitMs, leaving: next };
+  return { kind: 'write', write: leftMs > 0 ? 'shorten' : 'release', record, base, note, limitMs, leaving: next };
 }
 
 /** The time that goes into a record: no finer than the lock keeps it, so that what we read is what we wrote. */

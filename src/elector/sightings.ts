@@ -100,7 +100,7 @@ function seeMine(turn: Turn, mine: PendingWrite, sighting: Present): void {
 /** The last write of ours, with new labels: the next write rests on the new version. */
 function seeStored(turn: Turn, sighting: Present): void {
   const { s } = turn;
-  const stored = s.stored && { ...s.stored, version: sighting.version };
+  const stored = s.stored && { ...s.stored, version: sighting.version, note: noteOf(sighting) };
   const observation = s.observation?.own ? { ...s.observation, sighting, lastSeen: turn.now } : s.observation;
   set(turn, { stored, observation, mustRead: false });
   obeyDeposal(turn, sighting);
@@ -116,7 +116,7 @@ function seeEarlier(turn: Turn, sighting: Present): void {
   const message =
     'the lock shows a state older than our last renewal: its storage was put back, or parts of it disagree';
   set(turn, {
-    stored: { ...stored, version: sighting.version },
+    stored: { ...stored, version: sighting.version, note: noteOf(sighting) },
     observation: observeOwn(sighting, stored.sentAt, turn.now),
     mustRead: false,
   });
@@ -139,13 +139,13 @@ export function contradicted(turn: Turn, message: string): void {
 export function seeAltered(turn: Turn, write: PendingWrite, sighting: Recorded, what: string): void {
   const { s, now } = turn;
   const { number, sentAt } = write;
-  const { record, version } = sighting;
+  const { record, version, note } = sighting;
   const message = `the API server stores our record otherwise than it is sent (${what}): exempt this lock from the mutating policy or webhook that changes it`;
   const trouble = { cause: 'altered', message } as const;
   tellTrouble(turn, 'write', trouble, undefined);
   set(turn, {
     pending: s.pending.filter((pending) => pending.number > number),
-    stored: { number, record, version, sentAt },
+    stored: { number, record, note, version, sentAt },
     observation: observeOwn(sighting, sentAt, now),
     mustRead: false,
   });
@@ -214,7 +214,7 @@ function acknowledge(turn: Turn, write: PendingWrite, sighting: Present): void {
   const { number, record, sentAt } = write;
   set(turn, {
     pending: s.pending.filter((pending) => pending.number > number),
-    stored: { number, record, version: sighting.version, sentAt },
+    stored: { number, record, note: noteOf(sighting), version: sighting.version, sentAt },
     observation: observeOwn(sighting, sentAt, now),
     mustRead: false,
   });
@@ -275,12 +275,14 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
   if (possiblyElapsed(now, write.sentAt) + startAllowanceMs >= timing.renewDeadlineMs / 2) return;
   const { state: value, object: lockUid } = sighting.version;
   const transitions = write.record.leaseTransitions;
-  const granted = { token: { value, lockUid, transitions }, leash: leashFrom(write.sentAt, timing) };
+  const note = noteOf(sighting);
+  const granted = { token: { value, lockUid, transitions }, leash: leashFrom(write.sentAt, timing), note };
   set(turn, {
     term: granted,
     deposed: false,
     soleFrom: undefined,
     occupied: true,
+    work: { note, end: undefined },
     lostRaces: 0,
     herd: undefined,
     told: { kind: 'nothing' },
@@ -289,6 +291,10 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
   const handOverMs = write.openSince && shownElapsed(now, write.openSince);
   report(turn, { kind: 'elected', token: value, transitions, handOverMs });
   turn.effects.push({ kind: 'granted', grant: granted });
+}
+
+function noteOf(sighting: Present): string | undefined {
+  return sighting.kind === 'record' ? sighting.note : undefined;
 }
 
 /** How old the object surely is; a watch tells no ages, but an object only gets older. */

@@ -8,6 +8,7 @@ import type { Instant } from '../clock.ts';
 import type { RehearsalAnswer, Sighting, Trouble, Version, WriteAnswer, WriteRequest } from '../locks/lock.ts';
 import type { ElectionRecord } from '../locks/record.ts';
 import type { Event as Reported, LossReason, TakenFrom } from '../observe/events.ts';
+import type { Notes, Work } from './notes.ts';
 import type { Observation, ObservationRules } from './observation.ts';
 import type { Leash, Timing } from './timing.ts';
 
@@ -24,6 +25,8 @@ export interface Settings {
   /** The lock's: it is taken by invitation only. Unset: false. */
   readonly coordinated?: boolean;
   readonly compare: (a: Version, b: Version) => 'older' | 'same' | 'newer' | 'unordered';
+  /** What the owner keeps beside the record. Unset: nothing, and what stands there is left alone. */
+  readonly notes?: Notes | undefined;
 }
 
 /** How long a campaign may last. */
@@ -44,6 +47,7 @@ export interface PendingWrite {
   readonly kind: WriteKind;
   readonly record: ElectionRecord;
   readonly base: Version | undefined;
+  readonly note: string | undefined;
   readonly sentAt: Instant;
   /** When the lock was there to be taken, for telling how long a hand-over took. */
   readonly openSince: Instant | undefined;
@@ -76,6 +80,8 @@ export interface Token {
 export interface Grant {
   readonly token: Token;
   readonly leash: Leash;
+  /** What stands beside the record that the term was granted for. */
+  readonly note: string | undefined;
 }
 
 /** How a campaign or a term that was given back ended, other than by a grant or a loss. */
@@ -88,7 +94,9 @@ export type Outcome =
   /** The record keeps our name for this long, and no process renews it. */
   | { readonly kind: 'left-held'; readonly forMs: number }
   /** Ours no longer, or it could not be told in time: it becomes free by itself. */
-  | { readonly kind: 'not-released' };
+  | { readonly kind: 'not-released' }
+  /** There is nothing to lead for, as the owner's rules have it. */
+  | { readonly kind: 'settled'; readonly verdict: unknown };
 
 export type CoreEvent =
   | { readonly kind: 'campaign'; readonly patience: Patience }
@@ -96,9 +104,16 @@ export type CoreEvent =
   | { readonly kind: 'resign'; readonly holdMs: number }
   /** Give up whatever is going on: a campaign, or the holding after `resign`. */
   | { readonly kind: 'stop' }
-  | { readonly kind: 'work-ended' }
+  /** `end`: for the owner's rules. */
+  | { readonly kind: 'work-ended'; readonly end?: unknown }
   | { readonly kind: 'sending'; readonly number: number }
-  | { readonly kind: 'read'; readonly number: number; readonly sighting: Sighting }
+  /** `dateMs`: the server's wall clock. */
+  | {
+      readonly kind: 'read';
+      readonly number: number;
+      readonly sighting: Sighting;
+      readonly dateMs?: number | undefined;
+    }
   | { readonly kind: 'read-failed'; readonly number: number; readonly trouble: Trouble }
   | { readonly kind: 'wrote'; readonly number: number; readonly answer: WriteAnswer }
   | { readonly kind: 'rehearsed'; readonly number: number; readonly answer: RehearsalAnswer }
@@ -128,8 +143,11 @@ export type Told =
   /** `moving`: the leader has our name, and renews its lease before our eyes. */
   | { readonly kind: 'leader'; readonly identity: string; readonly since: string; readonly moving: boolean };
 
-/** How a campaign or a term ends once nothing is left to be asked; `refused`: by what the server does. */
-export type Leaving = 'stopped' | 'not-acquired' | 'released' | 'refused';
+/**
+ * How a campaign or a term ends once nothing is left to be asked; `refused`: by what the server does; `settled`: by the
+ * owner's rules.
+ */
+export type Leaving = 'stopped' | 'not-acquired' | 'released' | 'refused' | 'settled';
 
 /** What the watch is worth. */
 export type Watch =
@@ -158,8 +176,12 @@ export interface State {
     readonly outcome: Leaving;
     /** Of `refused`. */
     readonly because: Trouble | undefined;
+    /** Of `settled`. */
+    readonly verdict: unknown;
     readonly holdUntil: Instant;
     readonly shorten: boolean;
+    /** A note depends on it: it is tried until `by`, however often. */
+    readonly insists: boolean;
     readonly tries: number;
     readonly by: Instant | undefined;
   };
@@ -168,8 +190,17 @@ export interface State {
   readonly age: { readonly object: string; readonly ms: number; readonly at: Instant } | undefined;
   /** Our last write that is known to be stored. */
   readonly stored:
-    | { readonly number: number; readonly record: ElectionRecord; readonly version: Version; readonly sentAt: Instant }
+    | {
+        readonly number: number;
+        readonly record: ElectionRecord;
+        readonly note: string | undefined;
+        readonly version: Version;
+        readonly sentAt: Instant;
+      }
     | undefined;
+  readonly work: Work | undefined;
+  /** By how much our wall clock was ahead of the server's when that was last told. */
+  readonly aheadMs: number | undefined;
   readonly pending: readonly PendingWrite[];
   readonly request: Request | undefined;
   readonly nextNumber: number;
@@ -188,6 +219,8 @@ export interface State {
   readonly lostRaces: number;
   /** Attempts on a free lock are spread over `ms`: what the last lost race took beyond a quick answer. */
   readonly herd: { readonly ms: number; readonly until: Instant } | undefined;
+  /** The driver was told to watch. */
+  readonly watching: boolean;
   readonly watch: Watch;
   /** A write or a rehearsal went through: we are allowed to lead. */
   readonly proven: boolean;

@@ -12,6 +12,8 @@ import type { Leash } from './timing.ts';
 /** One unbroken holding of the lock, as `LeaderElector.campaign` hands it out (after etcd's concurrency.Session). */
 export interface Term {
   readonly token: Token;
+  /** What the owner's rules had written beside the record when the term began (notes.ts). */
+  readonly note: string | undefined;
   /** The instants that bind now; each acknowledged renewal moves them, until the term is lost. */
   readonly leash: Leash;
   /** Resolves when the term is over against our will: whatever runs under it must end by the last leash. */
@@ -30,8 +32,11 @@ export interface Term {
   onLost(listener: (reason: LossReason) => void): void;
   /** One listener: the supervisor of the work. Called with each leash that is longer than the one before. */
   onLeash(listener: (leash: Leash) => void): void;
-  /** Nothing runs under the term any more, and nothing will. Without this the lock is never given back. */
-  workEnded(): void;
+  /**
+   * Nothing runs under the term any more, and nothing will. Without this the lock is never given back. `end`: for the
+   * owner's rules.
+   */
+  workEnded(end?: unknown): void;
   /**
    * Gives the lock back, after `holdMs` milliseconds at the earliest. The work must have ended, or end soon: this waits
    * for it. Resolves also when the lock cannot be given back, with an outcome that says so.
@@ -45,7 +50,7 @@ export type Elected = { readonly kind: 'elected'; readonly term: Term } | Outcom
 /** What a term needs of the elector that granted it. */
 export interface Granter {
   now(): Now;
-  workEnded(): void;
+  workEnded(end: unknown): void;
   resign(holdMs: number): Promise<Outcome>;
 }
 
@@ -69,6 +74,7 @@ export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
   const deposed = deferred<undefined>();
   const term: Term = {
     token: grant.token,
+    note: grant.note,
     get leash() {
       return leash;
     },
@@ -82,8 +88,8 @@ export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
     onLeash: (listener) => {
       tellLeash = listener;
     },
-    workEnded: () => {
-      granter.workEnded();
+    workEnded: (end) => {
+      granter.workEnded(end);
     },
     resign: (holdMs = 0) => granter.resign(holdMs),
   };

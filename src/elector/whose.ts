@@ -12,11 +12,12 @@ import type { PendingWrite, Settings, State } from './state.ts';
 type Present = Exclude<Sighting, { kind: 'absent' }>;
 type Order = ReturnType<Settings['compare']>;
 
-/** All of it must match: the run, the number and the five fields. */
+/** All of it must match: the run, the number, the five fields, and the note if it has one. */
 export function isWrite(sighting: Sighting, write: PendingWrite, { run }: Settings): boolean {
   if (sighting.kind !== 'record') return false;
-  const { signature, record } = sighting;
-  return signature?.run === run && signature.number === write.number && sameRecord(record, write.record);
+  const { signature, record, note } = sighting;
+  if (signature?.run !== run || signature.number !== write.number || !sameRecord(record, write.record)) return false;
+  return write.note === undefined || write.note === note;
 }
 
 /** A write that ends our holding: a candidate that took the lock since has done so because of it. */
@@ -52,10 +53,7 @@ export function alterationIn(sighting: Sighting, write: PendingWrite, settings: 
     ? signature.run === run && signature.number === write.number
     : record.holderIdentity === identity;
   if (!ours) return undefined;
-  return alterationOf(
-    { record: write.record, signature: { identity, run, number: write.number } },
-    { record, signature },
-  );
+  return alterationOf({ ...write, signature: { identity, run, number: write.number } }, sighting);
 }
 
 /** Whether it seems to be the write under way, changed so that other candidates wait for it all the same. */

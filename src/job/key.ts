@@ -111,7 +111,7 @@ export function settle(
   tookMs: number,
 ): JobRecord | undefined {
   const record = recordOf(reading);
-  if (record?.claim === undefined || !sameClaim(record.claim, claim)) return undefined;
+  if (record?.claim === undefined || !isSameClaim(record.claim, claim)) return undefined;
   if (ending.kind === 'unstarted') return { ...record, claim: undefined };
   const { key, attempt: attempts, by } = claim;
   const took = Math.max(0, Math.round(tookMs));
@@ -200,10 +200,11 @@ function isKnown(record: JobRecord, key: string): boolean {
 
 /** Whether a claim is this process's own, and one under which it has started nothing. */
 function isUnstarted(claim: Claim, { run, started }: Runner): boolean {
-  return claim.run === run && !(started !== undefined && sameClaim(claim, started));
+  return claim.run === run && !(started !== undefined && isSameClaim(claim, started));
 }
 
-function sameClaim(a: Claim, b: Claim): boolean {
+/** Whether two are one: the claim of one process to one attempt. */
+export function isSameClaim(a: Claim, b: Claim): boolean {
   return a.run === b.run && a.key === b.key && a.attempt === b.attempt && a.at === b.at;
 }
 

@@ -7,8 +7,6 @@
 
 import { isJson, type Json, parseJson } from '../common/json.ts';
 
-export const jobAnnotation = 'leader-run/job';
-
 /** Every renewal carries the text, and every watcher gets it. */
 export const longestText = 4096;
 /** So many keys are remembered. An older one would run again. */

@@ -15,6 +15,8 @@ export type Sighting =
       /** Whose write it says it is; undefined when leader-run did not write it. */
       readonly signature: Signature | undefined;
       readonly version: Version;
+      /** The text beside the record that an elector's owner keeps there. Unset: there is none. */
+      readonly note?: string | undefined;
       /** The object's age by the server's own clock in milliseconds, where it can be told. */
       readonly ageMs?: number;
       /**
@@ -57,7 +59,9 @@ export interface Trouble {
 }
 
 export type ReadAnswer =
-  { readonly kind: 'sighted'; readonly sighting: Sighting } | { readonly kind: 'failed'; readonly trouble: Trouble };
+  /** `dateMs`: the server's wall clock as it answered, in whole seconds, where it told. */
+  | { readonly kind: 'sighted'; readonly sighting: Sighting; readonly dateMs?: number | undefined }
+  | { readonly kind: 'failed'; readonly trouble: Trouble };
 
 /** Why a write, or the rehearsal of one, did not go through. */
 export type WriteFailure =
@@ -83,6 +87,8 @@ export interface WriteRequest {
   readonly signature: Signature;
   /** The version that the write replaces; undefined creates, and must conflict if the lock exists. */
   readonly base: Version | undefined;
+  /** What is to stand beside the record from now on. Unset: what stood there. */
+  readonly note?: string | undefined;
 }
 
 export interface Attempt {

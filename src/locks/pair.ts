@@ -85,11 +85,12 @@ class PairLock implements Lock {
     const one = await this.#primary.read({ limitMs, ...(sending && { sending }) });
     if (one.kind === 'failed') return one;
     this.#first = one.sighting;
+    const { dateMs } = one;
     if (one.sighting.kind === 'absent') return one;
     const two = await this.#secondary.read({ limitMs: left() });
     if (two.kind === 'failed') return two;
     this.#second = two.sighting;
-    return { kind: 'sighted', sighting: together(one.sighting, two.sighting, this.#run) };
+    return { kind: 'sighted', sighting: together(one.sighting, two.sighting, this.#run), dateMs };
   }
 
   async write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
@@ -174,12 +175,12 @@ class PairLock implements Lock {
    * Why the secondary would not be ours. The first write to a pair asks, unless it was rehearsed: a candidate without a
    * right to one object would keep the other from those who have the right to both.
    */
-  async #refusalOfSecond({ record, signature }: WriteRequest, left: () => number): Promise<Trouble | undefined> {
-    if (this.#isAllowed || record.holderIdentity === '') return undefined;
+  async #refusalOfSecond(request: WriteRequest, left: () => number): Promise<Trouble | undefined> {
+    if (this.#isAllowed || request.record.holderIdentity === '') return undefined;
     const found = await this.#secondary.read({ limitMs: left() });
     if (found.kind === 'failed') return isRefusal(found.trouble) ? found.trouble : undefined;
     const base = versionOf(found.sighting);
-    const answer = await this.#secondary.rehearse({ record, signature, base }, { limitMs: left() });
+    const answer = await this.#secondary.rehearse({ ...request, base }, { limitMs: left() });
     return answer.kind === 'refused' ? answer.trouble : undefined;
   }
 
@@ -193,13 +194,13 @@ class PairLock implements Lock {
   }
 
   /** The secondary's turn. It is read first, for the version that this write replaces: the request names the primary's. */
-  async #follow({ record, signature, base }: WriteRequest, run: string, left: () => number): Promise<WriteAnswer> {
+  async #follow(request: WriteRequest, run: string, left: () => number): Promise<WriteAnswer> {
     const found = await this.#secondary.read({ limitMs: left() });
     if (found.kind === 'failed') return { kind: 'unknown', trouble: found.trouble };
     const second = found.sighting;
     this.#second = second;
-    if (!mayReplace(second, base, run)) return { kind: 'conflict' };
-    return await this.#secondary.write({ record, signature, base: versionOf(second) }, { limitMs: left() });
+    if (!mayReplace(second, request.base, run)) return { kind: 'conflict' };
+    return await this.#secondary.write({ ...request, base: versionOf(second) }, { limitMs: left() });
   }
 
   /** Like client-go's, on both: who looks at either object finds it. */
@@ -235,8 +236,20 @@ class PairLock implements Lock {
   }
 }
 
-/** What the two show. */
+/** What the two show. The note is the primary's, which is written first: what began there may have begun. */
 function together(one: Present, two: Sighting, run: string | undefined): Sighting {
+  const both = recordsTogether(one, two, run);
+  if (both.kind !== 'record') return both;
+  const { note: _, ...noteless } = both;
+  const note = noteOf(one) ?? noteOf(two);
+  return { ...noteless, ...(note !== undefined && { note }) };
+}
+
+function noteOf(seen: Sighting): string | undefined {
+  return seen.kind === 'record' ? seen.note : undefined;
+}
+
+function recordsTogether(one: Present, two: Sighting, run: string | undefined): Sighting {
   const version: PairVersion = { ...one.version, beside: versionOf(two) };
   if (two.kind === 'absent') {
     // Half a lock: of ours we make the other half; any other is of a candidate that knows the primary alone.

@@ -34,6 +34,9 @@ export interface Version {
 
 export const holderAnnotation = 'leader-run/holder';
 
+/** Where the text lies that is kept beside the record. What it means is its writer's (src/job/record.ts). */
+export const noteAnnotation = 'leader-run/job';
+
 export function formatSignature({ identity, run, number }: Signature): string {
   return `${identity} ${run}.${number}`;
 }
@@ -90,16 +93,22 @@ export function sameRecord(a: ElectionRecord, b: ElectionRecord): boolean {
  * (labels, annotations of others) is not compared.
  */
 export function alterationOf(
-  sent: { readonly record: ElectionRecord; readonly signature: Signature },
-  stored: { readonly record: ElectionRecord; readonly signature: Signature | undefined },
+  sent: { readonly record: ElectionRecord; readonly signature: Signature; readonly note?: string | undefined },
+  stored: {
+    readonly record: ElectionRecord;
+    readonly signature: Signature | undefined;
+    readonly note?: string | undefined;
+  },
 ): string | undefined {
   const fields = Object.keys(sent.record) as (keyof ElectionRecord)[];
   const field = fields.find((name) => sent.record[name] !== stored.record[name]);
   const shown = JSON.stringify;
   if (field !== undefined)
     return `${field} is ${shown(stored.record[field])} where ${shown(sent.record[field])} was sent`;
-  if (sameSignature(sent.signature, stored.signature)) return undefined;
-  return `the annotation ${holderAnnotation} is ${stored.signature ? 'another' : 'missing'}`;
+  if (!sameSignature(sent.signature, stored.signature))
+    return `the annotation ${holderAnnotation} is ${stored.signature ? 'another' : 'missing'}`;
+  if (sent.note === undefined || sent.note === stored.note) return undefined;
+  return `the annotation ${noteAnnotation} is ${stored.note === undefined ? 'missing' : 'another'}`;
 }
 
 /**

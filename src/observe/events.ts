@@ -75,6 +75,15 @@ export type Event =
   | { readonly kind: 'release-failed'; readonly freeInMs: number; readonly message: string }
   | { readonly kind: 'holding'; readonly forMs: number }
   | { readonly kind: 'left-held'; readonly forMs: number }
+  /** A term begins for a key; `attempts`: as many as there may be. */
+  | {
+      readonly kind: 'attempt';
+      readonly key: string;
+      readonly attempt: number;
+      readonly attempts: number | undefined;
+    }
+  /** It has ended; `stored`: all others will know how. */
+  | { readonly kind: 'attempt-ended'; readonly key: string; readonly outcome: string; readonly stored: boolean }
   | { readonly kind: 'command-started'; readonly pid: number; readonly command: string }
   | {
       readonly kind: 'command-ended';
@@ -87,7 +96,8 @@ export type Event =
   | {
       readonly kind: 'signalled';
       readonly signal: string;
-      readonly why: 'forwarded' | 'asked' | 'deposed' | 'lost' | 'grace-over' | 'left-over' | 'leash' | 'unguarded';
+      readonly why:
+        'forwarded' | 'asked' | 'deposed' | 'lost' | 'max-runtime' | 'grace-over' | 'left-over' | 'leash' | 'unguarded';
     }
   | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
   | { readonly kind: 'guardian-replaced'; readonly why: string }

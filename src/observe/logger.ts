@@ -5,7 +5,8 @@
 
 import type { Event, Report } from './events.ts';
 import { LineWriter, type LineWriterOptions, unblocked } from './line-writer.ts';
-import { count, levelOf, type LogLevel, sentence } from './sentences.ts';
+import { levelOf, type LogLevel, sentence } from './sentences.ts';
+import { count } from '../common/quantity.ts';
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 

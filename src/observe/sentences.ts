@@ -5,6 +5,7 @@
 
 import type { Event } from './events.ts';
 import { nameCap, printable } from '../common/printable.ts';
+import { count, span } from '../common/quantity.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -32,7 +33,9 @@ export function levelOf(event: Event): LogLevel {
     case 'pid-1':
       return event.zombies > 0 ? 'warn' : 'info';
     case 'signalled':
-      return event.why === 'leash' || event.why === 'grace-over' || event.why === 'unguarded' ? 'warn' : 'info';
+      return ['leash', 'grace-over', 'unguarded', 'max-runtime'].includes(event.why) ? 'warn' : 'info';
+    case 'attempt-ended':
+      return event.stored && event.outcome === 'ok' ? 'info' : 'warn';
     case 'note':
       return event.level;
     case 'exit':
@@ -48,6 +51,7 @@ export function levelOf(event: Event): LogLevel {
     case 'released':
     case 'holding':
     case 'left-held':
+    case 'attempt':
     case 'command-started':
     case 'command-ended':
     case 'ignored-signal':
@@ -126,6 +130,14 @@ export function sentence(event: Event): string {
       return `keeping the lock for ${span(event.forMs)} more`;
     case 'left-held':
       return `left the lock held for ${span(event.forMs)} more, without renewals`;
+    case 'attempt': {
+      const of = event.attempts === undefined ? '' : ` of ${String(event.attempts)}`;
+      return `running for key ${printable(event.key)}: attempt ${String(event.attempt)}${of}`;
+    }
+    case 'attempt-ended':
+      return event.stored
+        ? `noted at the lock: key ${printable(event.key)} is ${printable(event.outcome)}`
+        : `could not note at the lock that key ${printable(event.key)} is ${printable(event.outcome)}: it counts as an attempt whose end is not known`;
     case 'command-started':
       return `started ${printable(event.command)} as process ${String(event.pid)}`;
     case 'command-ended': {
@@ -161,6 +173,7 @@ const signalReasons: Record<Extract<Event, { kind: 'signalled' }>['why'], string
   asked: 'to the command: leader-run was asked to stop',
   deposed: 'to the command: another is to lead',
   lost: 'to the command: leadership is lost',
+  'max-runtime': 'to the command: it ran for as long as --max-runtime allows',
   'grace-over': 'to the command: its grace is over',
   'left-over': 'to what the command left running',
   leash: 'to the command: others may take the lock soon',
@@ -202,25 +215,10 @@ function unended(message: string): string {
   return printable(message, messageCap).replace(/\.$/, '');
 }
 
-export function count(number: number, noun: string): string {
-  return `${String(number)} ${noun}${number === 1 ? '' : 's'}`;
-}
-
 function processes(pids: readonly number[]): string {
   const shown = pids
     .slice(0, 10)
     .map((pid) => (pid < 0 ? `group ${String(-pid)}` : String(pid)))
     .join(', ');
   return `${pids.length === 1 ? 'process' : 'processes'} ${shown}${pids.length > 10 ? ', ...' : ''}`;
-}
-
-/** As exact as people want it: 12 ms, 3.4 s, 15 s, 2 min 5 s, 3 h. */
-export function span(ms: number): string {
-  if (ms < 999.5) return `${String(Math.max(0, Math.round(ms)))} ms`;
-  const tenths = Math.round(ms / 100) / 10;
-  if (tenths < 60) return `${String(tenths)} s`;
-  const seconds = Math.round(ms / 1000);
-  const [large, small, size] = seconds < 3600 ? (['min', 's', 60] as const) : (['h', 'min', 3600] as const);
-  const rest = Math.floor((seconds % size) / (size / 60));
-  return `${String(Math.floor(seconds / size))} ${large}${rest === 0 ? '' : ` ${String(rest)} ${small}`}`;
 }

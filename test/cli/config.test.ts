@@ -47,6 +47,8 @@ describe('the command line', () => {
       timing: { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000, lostGraceMs: 3_000 },
       patience: { wait: forever, untilCertain: false },
       holdForMs: 0,
+      maxRuntimeMs: undefined,
+      once: undefined,
       newLockWaitMs: 0,
       foreignGraceMs: undefined,
       conflictStatus: 124,
@@ -70,6 +72,7 @@ describe('the command line', () => {
       '--lock demo -n jobs --lock-kind lease --kubeconfig ./config --context there --identity me --lease-duration 30s ' +
       '--renew-deadline 12s --retry-period 3s --lost-grace 4s --foreign-grace 0 --new-lock-wait 30s --wait 1m --try ' +
       '--on-lost rejoin --conflict-exit-code 0 --lost-exit-code 255 --stop-signal int --signal-to command --stop-grace 0 --hold-for 1m30s ' +
+      '--max-runtime 30m ' +
       '--guardian off --no-events --log-level debug --log-format pretty -- job a';
     expect(configOf(line)).toEqual({
       lock: { namespace: 'jobs', name: 'demo' },
@@ -79,6 +82,8 @@ describe('the command line', () => {
       timing: { leaseDurationMs: 30_000, renewDeadlineMs: 12_000, retryPeriodMs: 3_000, lostGraceMs: 4_000 },
       patience: { wait: { kind: 'for', ms: 60_000 }, untilCertain: true },
       holdForMs: 90_000,
+      maxRuntimeMs: 1_800_000,
+      once: undefined,
       newLockWaitMs: 30_000,
       foreignGraceMs: 0,
       conflictStatus: 0,

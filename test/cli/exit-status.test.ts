@@ -12,11 +12,16 @@ import {
   standardStatuses,
 } from '../../src/cli/exit-status.ts';
 
+const entry = { key: 'v42', outcome: { kind: 'ok' }, attempts: 1, at: '2026-11-26T10:00:03Z', tookMs: 9, by: 'pod-a' } as const;
+const givenUp = { kind: 'given-up', why: 'attempts', entry } as const;
+
 describe('the exit status', () => {
   test.each([
     { name: "the command's own", ending: { kind: 'command', code: 3 }, status: 3 },
     { name: '128 + n when signal n ended the command', ending: { kind: 'command-signalled', signal: 'SIGKILL' }, status: 137 },
     { name: '128 + n when signal n came while waiting', ending: { kind: 'stopped', signal: 'SIGTERM' }, status: 143 },
+    { name: '121 when the command ran for too long', ending: { kind: 'max-runtime' }, status: 121 },
+    { name: '123 when a key was given up', ending: { kind: 'settled', verdict: givenUp, key: 'v42' }, status: 123 },
     { name: '122 when leadership was lost', ending: { kind: 'lost' }, status: 122 },
     { name: '124 when not acquired', ending: { kind: 'not-acquired' }, status: 124 },
     { name: '125 for a failure of our own', ending: { kind: 'failed', message: 'a bug' }, status: 125 },
@@ -37,6 +42,19 @@ describe('the exit status', () => {
     expect(standardStatuses).toEqual({ conflictStatus: 124, lostStatus: 122 });
   });
 
+  test('of a key that is done, or a tick that is past, is 0 or what the option says', () => {
+    for (const verdict of [{ kind: 'done', entry }, { kind: 'past', cursor: '2026-11-26T10:00:00Z' }] as const) {
+      expect(exitStatus({ kind: 'settled', verdict, key: 'v42' })).toBe(0);
+      expect(exitStatus({ kind: 'settled', verdict, key: 'v42', doneStatus: 9 })).toBe(9);
+    }
+  });
+
+  test('of what keeps a key from being judged is 125, and no option makes it or a key that was given up 0', () => {
+    const cases = [givenUp, { kind: 'unreadable', why: 'x' }, { kind: 'clock-ahead', aheadMs: 60_000 }] as const;
+    const statuses = cases.map((verdict) => exitStatus({ kind: 'settled', verdict, key: 'v42', doneStatus: 0 }));
+    expect(statuses).toEqual([123, 125, 125]);
+  });
+
   test('of an answer is 0', () => {
     expect(exitStatus({ kind: 'answered', text: 'yes' })).toBe(0);
   });
@@ -53,6 +71,8 @@ describe('the last sentence', () => {
     { name: 'what asked for the end', ending: { kind: 'command', code: 0 }, asked: 'SIGTERM', says: 'the command ended, after leader-run got SIGTERM; the status is its own' },
     { name: 'what ended the command', ending: { kind: 'command-signalled', signal: 'SIGKILL' }, says: 'the command ended of SIGKILL; the status is its own' },
     { name: 'what stopped the waiting', ending: { kind: 'stopped', signal: 'SIGINT' }, asked: 'SIGINT', says: 'stopped by SIGINT; no command was running' },
+    { name: 'that the command ran for too long', ending: { kind: 'max-runtime' }, says: 'the command ran for longer than --max-runtime and was stopped' },
+    { name: 'that the key is done', ending: { kind: 'settled', verdict: { kind: 'done', entry }, key: 'v42' }, says: 'key v42 is done, by pod-a at 2026-11-26T10:00:03Z, after 9 ms; nothing was run' },
     { name: 'that the term was lost', ending: { kind: 'lost' }, says: 'leadership was lost and the command stopped' },
     { name: 'that the lock is held', ending: { kind: 'not-acquired' }, says: 'another candidate holds the lock; no command was running' },
     { name: 'by whom the lock is held', ending: { kind: 'not-acquired', holder: 'bob' }, says: 'another candidate holds the lock (bob); no command was running' },

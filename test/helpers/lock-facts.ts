@@ -73,7 +73,7 @@ export function facts(kind: Kind, open: () => Promise<Backend>): void {
 
     test('is absent until somebody makes it, and says where it is', async () => {
       const lock = newLock();
-      expect(await lock.read(attempt)).toEqual({ kind: 'sighted', sighting: { kind: 'absent' } });
+      expect(await lock.read(attempt)).toMatchObject({ kind: 'sighted', sighting: { kind: 'absent' } });
       expect(lock.name).toContain(kind.resources[0] === 'leases' ? 'lease' : kind.resources[0]?.slice(0, 6));
     });
 
@@ -184,11 +184,40 @@ export function facts(kind: Kind, open: () => Promise<Backend>): void {
       }
     });
 
+    test('keeps a note beside the record, from the write that has one until the next that has', async () => {
+      const lock = newLock();
+      const noted = (note: string | undefined, over?: Sighting & { kind: 'record' }) => {
+        number += 1;
+        const signature = { identity: 'alice', run, number };
+        const record = { ...taken(over?.record, 'alice', 15, wall), leaseTransitions: number };
+        return lock.write({ record, signature, base: over?.version, note }, attempt);
+      };
+      let last = recordIn(await noted('{"v":1}'));
+      expect(last.note).toBe('{"v":1}');
+      last = recordIn(await noted(undefined, last));
+      expect(recordIn(await newLock().read(attempt)).note).toBe('{"v":1}');
+      last = recordIn(await noted('{"v":2}', last));
+      for (const resource of kind.resources) await backend.put(resource, { metadata: { labels: { a: 'b' } } });
+      last = recordIn(await lock.read(attempt));
+      expect(last.note).toBe('{"v":2}');
+      for (const resource of kind.resources) {
+        expect((await metadata(resource))['annotations']).toMatchObject({ 'leader-run/job': '{"v":2}' });
+      }
+    });
+
+    test('has no note where no write had one', async () => {
+      const lock = newLock();
+      expect(recordIn(await create(lock)).note).toBeUndefined();
+      for (const resource of kind.resources) {
+        expect((await metadata(resource))['annotations']).not.toHaveProperty(['leader-run/job']);
+      }
+    });
+
     test('is rehearsed without a trace', async () => {
       const lock = newLock();
       const request = { record: taken(undefined, 'alice', 15, wall), signature: { identity: 'alice', run, number: 9 } };
       expect(await lock.rehearse({ ...request, base: undefined }, attempt)).toEqual({ kind: 'allowed' });
-      expect(await lock.read(attempt)).toEqual({ kind: 'sighted', sighting: { kind: 'absent' } });
+      expect(await lock.read(attempt)).toMatchObject({ kind: 'sighted', sighting: { kind: 'absent' } });
       await put({ holderIdentity: 'bob' });
       const { version } = recordIn(await lock.read(attempt));
       expect(await lock.rehearse({ ...request, base: version }, attempt)).toEqual({ kind: 'allowed' });

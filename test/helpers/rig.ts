@@ -30,6 +30,8 @@ export class MemoryLock {
   sighting: Sighting = { kind: 'absent' };
   /** The state before this one. */
   follows: Version | undefined;
+  /** What stands beside the record; others leave it there. */
+  note: string | undefined;
 
   /** Puts a record there as somebody else would. */
   put(record: Partial<ElectionRecord>, signature?: Signature): Sighting {
@@ -37,7 +39,8 @@ export class MemoryLock {
     this.follows = this.sighting.kind === 'absent' ? undefined : this.sighting.version;
     const before = this.sighting.kind === 'record' ? this.sighting.record : emptyRecord;
     const version = { object: this.uid, state: String(this.version) };
-    this.sighting = { kind: 'record', record: { ...before, ...record }, signature, version };
+    const { note } = this;
+    this.sighting = { kind: 'record', record: { ...before, ...record }, signature, version, note };
     return this.sighting;
   }
 
@@ -49,12 +52,14 @@ export class MemoryLock {
 
   delete(): void {
     this.sighting = { kind: 'absent' };
+    this.note = undefined;
     this.uid = `${this.uid}+`;
   }
 
-  write({ record, signature, base }: WriteRequest): WriteAnswer {
+  write({ record, signature, base, note }: WriteRequest): WriteAnswer {
     const there = this.sighting.kind === 'absent' ? undefined : this.sighting.version;
     if (there?.object !== base?.object || there?.state !== base?.state) return { kind: 'conflict' };
+    this.note = note ?? this.note;
     return { kind: 'stored', sighting: this.put(record, signature) };
   }
 }
@@ -145,7 +150,7 @@ export class Rig {
     const { request } = this;
     const number = numberOf(request);
     this.#request = undefined;
-    if (answer.kind === 'sighted') this.feed({ kind: 'read', number, sighting: answer.sighting });
+    if (answer.kind === 'sighted') this.feed({ kind: 'read', number, sighting: answer.sighting, dateMs: answer.dateMs });
     else if (answer.kind === 'failed') this.feed({ kind: 'read-failed', number, trouble: answer.trouble });
     else if (answer.kind === 'allowed') this.feed({ kind: 'rehearsed', number, answer });
     else if (answer.kind === 'stored') this.feed({ kind: 'wrote', number, answer });

@@ -4,7 +4,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Event } from '../../src/observe/events.ts';
-import { levelOf, type LogLevel, sentence, span } from '../../src/observe/sentences.ts';
+import { levelOf, type LogLevel, sentence } from '../../src/observe/sentences.ts';
+import { span } from '../../src/common/quantity.ts';
 
 type Kind = Event['kind'];
 type Facts<K extends Kind> = Omit<Extract<Event, { kind: K }>, 'kind'>;
@@ -76,6 +77,19 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
   'release-failed': [['warn', 'could not release the lock, which is free in 12 s: no answer', { freeInMs: 12_000, message: 'no answer' }]],
   holding: [['info', 'keeping the lock for 30 s more', { forMs: 30_000 }]],
   'left-held': [['info', 'left the lock held for 12 s more, without renewals', { forMs: 12_000 }]],
+  attempt: [
+    ['info', 'running for key v42: attempt 1', { key: 'v42', attempt: 1, attempts: undefined }],
+    ['info', 'running for key v42: attempt 2 of 3', { key: 'v42', attempt: 2, attempts: 3 }],
+  ],
+  'attempt-ended': [
+    ['info', 'noted at the lock: key v42 is ok', { key: 'v42', outcome: 'ok', stored: true }],
+    ['warn', 'noted at the lock: key v42 is failed with status 3', { key: 'v42', outcome: 'failed with status 3', stored: true }],
+    [
+      'warn',
+      'could not note at the lock that key v42 is ok: it counts as an attempt whose end is not known',
+      { key: 'v42', outcome: 'ok', stored: false },
+    ],
+  ],
   'command-started': [['info', 'started ./job --all as process 17', { pid: 17, command: './job --all' }]],
   'command-ended': [
     ['info', 'the command ended with status 3 after 1.5 s', { pid: 17, status: 3, signal: undefined, ranMs: 1500 }],
@@ -86,6 +100,7 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['info', 'SIGTERM to the command: leader-run was asked to stop', { signal: 'SIGTERM', why: 'asked' }],
     ['info', 'SIGTERM to the command: leadership is lost', { signal: 'SIGTERM', why: 'lost' }],
     ['info', 'SIGTERM to the command: another is to lead', { signal: 'SIGTERM', why: 'deposed' }],
+    ['warn', 'SIGTERM to the command: it ran for as long as --max-runtime allows', { signal: 'SIGTERM', why: 'max-runtime' }],
     ['warn', 'SIGKILL to the command: its grace is over', { signal: 'SIGKILL', why: 'grace-over' }],
     ['info', 'SIGTERM to what the command left running', { signal: 'SIGTERM', why: 'left-over' }],
     ['warn', 'SIGKILL to the command: others may take the lock soon', { signal: 'SIGKILL', why: 'leash' }],

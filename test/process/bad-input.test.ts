@@ -359,7 +359,7 @@ describe('a record of noise', () => {
         expectPlainly(record.leaseTransitions).toBeLessThan(2 ** 31);
         expectPlainly(rig.reports.map((event) => event.kind)).not.toContain('lost');
         // What is sent keeps all that is not ours.
-        const sent = replacement(object, leaseShape, record, signature);
+        const sent = replacement(object, leaseShape, { record, signature });
         expectPlainly(JSON.parse(JSON.stringify(sent))).toMatchObject({
           kind: 'Lease',
           spec: { holderIdentity: 'alice' },

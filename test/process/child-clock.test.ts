@@ -155,7 +155,8 @@ async function storyWithJump(arena: Arena, seconds: number): Promise<Ending> {
     workEnded: () => undefined,
     resign: () => Promise.resolve({ kind: 'released' as const }),
   };
-  const granted = grantTerm({ token: { value: '1', lockUid: 'o', transitions: 0 }, leash: leash() }, granter);
+  const token = { value: '1', lockUid: 'o', transitions: 0 };
+  const granted = grantTerm({ token, leash: leash(), note: undefined }, granter);
   const notice = (): void => {
     clock.after(500, () => {
       granted.end('deadline');
@@ -182,6 +183,7 @@ async function storyWithJump(arena: Arena, seconds: number): Promise<Ending> {
     lostGraceMs: 3000,
     leaseDurationMs: 15_000,
     holdForMs: 0,
+    clock,
   });
   return within(ending, 'the end of the story');
 }

@@ -152,6 +152,7 @@ export class SimCandidate {
       lostGraceMs: timing.lostGraceMs,
       leaseDurationMs,
       holdForMs,
+      clock: process.clock,
     }).then(
       (ending) => {
         world.tell(`${runner.name}: ends, ${ending.kind}`);

@@ -108,9 +108,10 @@ class ObjectLock implements Lock {
       const reply = await this.#ask({ method: 'GET', path: this.#path }, running);
       const found =
         reply.kind === 'answer' && reply.status === 200 ? this.#keep(parseJson(reply.text), reply) : undefined;
-      if (found !== undefined) return { kind: 'sighted', sighting: found };
-      if (reply.kind === 'answer' && isAbsent(reply, this.#subject))
-        return { kind: 'sighted', sighting: { kind: 'absent' } };
+      const isGone = reply.kind === 'answer' && isAbsent(reply, this.#subject);
+      const sighting = found ?? (isGone ? ({ kind: 'absent' } as const) : undefined);
+      if (reply.kind === 'answer' && sighting !== undefined)
+        return { kind: 'sighted', sighting, dateMs: dateOf(reply) };
       return { kind: 'failed', trouble: readTrouble(reply, 'read', this.#subject) };
     });
   }
@@ -187,19 +188,15 @@ class ObjectLock implements Lock {
   }
 
   async #submit(request: WriteRequest, mode: Mode, running: Running): Promise<Taken | WriteFailure> {
-    const { base, record, signature } = request;
+    const { base } = request;
     if (base === undefined) {
       const { namespace, name } = this.#subject;
-      return await this.#create(
-        JSON.stringify(creation(namespace, name, this.#shape, record, signature)),
-        mode,
-        running,
-      );
+      return await this.#create(JSON.stringify(creation(namespace, name, this.#shape, request)), mode, running);
     }
     const before = this.#objects.get(keyOf(base));
     if (before === undefined) return { kind: 'conflict' };
     assertVersion(base, before, this.#shape);
-    const body = JSON.stringify(replacement(before, this.#shape, record, signature));
+    const body = JSON.stringify(replacement(before, this.#shape, request));
     return await this.#send({ method: 'PUT', path: this.#path + queryOf[mode], body }, 'update', running);
   }
 

@@ -10,6 +10,7 @@ import {
   type ElectionRecord,
   formatSignature,
   holderAnnotation,
+  noteAnnotation,
   parseSignature,
   type Signature,
   type Version,
@@ -52,6 +53,14 @@ export interface Known {
   readonly object: Json;
 }
 
+/** What of an object is ours to write. */
+export interface Content {
+  readonly record: ElectionRecord;
+  readonly signature: Signature;
+  /** Unset: the one that the object has. */
+  readonly note?: string | undefined;
+}
+
 /** The path below which the objects of a kind lie in a namespace. */
 export function collectionOf({ apiVersion, group, resource }: Named, namespace: string): string {
   const root = group === '' ? '/api' : '/apis';
@@ -76,33 +85,36 @@ export function sightingOf({ version, object }: Known, shape: Shape, dateMs?: nu
     annotations?: unknown;
     creationTimestamp?: unknown;
   };
-  const signature = parseSignature(isJson(annotations) ? annotations[holderAnnotation] : undefined);
+  const { [holderAnnotation]: signed, [noteAnnotation]: note } = isJson(annotations) ? annotations : {};
+  const signature = parseSignature(signed);
   // Both are cut to whole seconds, so the object may be up to a second younger than they say.
   const ageMs = dateMs === undefined ? Number.NaN : dateMs - Date.parse(String(creationTimestamp)) - 1000;
-  return { ...decoded, signature, version, ...(!Number.isNaN(ageMs) && { ageMs: Math.max(0, ageMs) }) };
+  return {
+    ...{ ...decoded, signature, version },
+    ...(typeof note === 'string' && { note }),
+    ...(!Number.isNaN(ageMs) && { ageMs: Math.max(0, ageMs) }),
+  };
 }
 
 /** The object to send in place of `before`. Its uid and resourceVersion are those that `before` came with. */
-export function replacement(before: Json, shape: Shape, record: ElectionRecord, signature: Signature): Json {
+export function replacement(before: Json, shape: Shape, content: Content): Json {
   // What is left out here the server keeps: it takes missing managedFields for those of a client that knows none.
   const { managedFields: _, ...metadata } = metadataOf(before) as Record<string, unknown>;
-  return shape.encode({ ...before, metadata: signed(metadata, signature) }, record);
+  return shape.encode({ ...before, metadata: annotated(metadata, content) }, content.record);
 }
 
-export function creation(
-  namespace: string,
-  name: string,
-  shape: Shape,
-  record: ElectionRecord,
-  signature: Signature,
-): Json {
-  const object = { apiVersion: shape.apiVersion, kind: shape.kind, metadata: signed({ namespace, name }, signature) };
-  return shape.encode(object, record);
+export function creation(namespace: string, name: string, shape: Shape, content: Content): Json {
+  const { apiVersion, kind } = shape;
+  return shape.encode({ apiVersion, kind, metadata: annotated({ namespace, name }, content) }, content.record);
 }
 
-function signed(metadata: Json, signature: Signature): Json {
+function annotated(metadata: Json, { signature, note }: Content): Json {
   const annotations = isJson(metadata['annotations']) ? metadata['annotations'] : {};
-  return { ...metadata, annotations: { ...annotations, [holderAnnotation]: formatSignature(signature) } };
+  const ours = {
+    [holderAnnotation]: formatSignature(signature),
+    ...(note !== undefined && { [noteAnnotation]: note }),
+  };
+  return { ...metadata, annotations: { ...annotations, ...ours } };
 }
 
 function metadataOf(object: Json): Json {

@@ -47,6 +47,8 @@ interface Stored {
   readonly madeAt: number;
   readonly record: ElectionRecord;
   readonly signature: string;
+  /** As in a Sighting. */
+  readonly note?: string | undefined;
 }
 
 export interface LocalLockOptions {
@@ -122,20 +124,21 @@ class LocalLock implements Lock {
     this.#watches.clear();
   }
 
-  async #swap({ record, signature, base }: WriteRequest): Promise<WriteAnswer> {
+  async #swap({ record, signature, base, note: given }: WriteRequest): Promise<WriteAnswer> {
     const before = await this.#current();
     if (!sameVersion(versionOf(before), base)) return { kind: 'conflict' };
     const number = before.kind === 'absent' ? 1 : Number(before.version.state) + 1;
     const object = base?.object ?? randomUUID();
     const ageMs = before.kind === 'record' ? (before.ageMs ?? 0) : 0;
     const madeAt = this.#clock.now().wall - ageMs;
-    const failure = await this.#link(number, { object, madeAt, record, signature: formatSignature(signature) });
+    const note = given ?? (before.kind === 'record' ? before.note : undefined);
+    const failure = await this.#link(number, { object, madeAt, record, signature: formatSignature(signature), note });
     if (failure !== undefined) return failure;
     const [highest, ...older] = await list(this.#versions);
     if (highest !== number) return { kind: 'conflict' };
     await collect(this.#versions, older);
     const version = { object, state: String(number) };
-    return { kind: 'stored', sighting: { kind: 'record', record, signature, version, ageMs } };
+    return { kind: 'stored', sighting: { kind: 'record', record, signature, version, note, ageMs } };
   }
 
   /** Undefined: the version has this number now. */
@@ -203,11 +206,14 @@ async function list(versions: string): Promise<number[]> {
 function parse(text: string, number: number, wall: number): Sighting {
   const state = String(number);
   const value = parseJson(text);
-  const { object, madeAt, record, signature } = isJson(value) ? value : {};
+  const { object, madeAt, record, signature: signed, note } = isJson(value) ? value : {};
   if (typeof object !== 'string' || typeof madeAt !== 'number' || !isRecord(record))
     return { kind: 'unreadable', text, version: { object: 'unreadable', state } };
   const ageMs = Math.max(0, wall - madeAt);
-  return { kind: 'record', record, signature: parseSignature(signature), version: { object, state }, ageMs };
+  return {
+    ...{ kind: 'record', record, signature: parseSignature(signed), version: { object, state }, ageMs },
+    ...(typeof note === 'string' && { note }),
+  };
 }
 
 function compare(a: Version, b: Version): 'older' | 'same' | 'newer' | 'unordered' {

@@ -89,6 +89,27 @@ describe('the local store', () => {
     expect([alice.compare(second, first), alice.compare(first, second)]).toEqual(['newer', 'older']);
   });
 
+  test('keeps a note beside the record, from the write that has one until the next that has', async () => {
+    const lock = await open();
+    const noted = async (note: string | undefined, base: Version | undefined): Promise<Version> => {
+      number += 1;
+      const signature = { identity: 'alice', run, number };
+      const answer = await lock.write({ record: taken(undefined, 'alice', 15, 0), signature, base, note }, attempt);
+      if (answer.kind !== 'stored' || answer.sighting.kind !== 'record') throw new Error(`not stored: ${answer.kind}`);
+      const { ageMs: _, ...seen } = await look(await open()) as Extract<Sighting, { kind: 'record' }>;
+      expect(answer.sighting).toMatchObject(seen);
+      return answer.sighting.version;
+    };
+    const bare = await stored(lock, undefined);
+    expect(await look(lock)).not.toHaveProperty('note');
+    const first = await noted('{"v":1}', bare);
+    expect(await look(lock)).toMatchObject({ note: '{"v":1}' });
+    const second = await noted(undefined, first);
+    expect(await look(lock)).toMatchObject({ note: '{"v":1}' });
+    await noted('{"v":2}', second);
+    expect(await look(lock)).toMatchObject({ note: '{"v":2}' });
+  });
+
   test('lets one of fifty writers through on one version', async () => {
     const locks = await Promise.all(Array.from({ length: 50 }, () => open()));
     const base = await stored(await open(), undefined);

@@ -1,0 +1,36 @@
+// The note: a text that the owner of an elector keeps beside the record. The elector asks what the note is to be at the
+// two writes that begin and end a holding, carries the answer in that very write, and reads no word of it. So nothing
+// can be noted by a candidate that does not hold the lock, and nothing costs a request more.
+// Decides what the owner's rules are asked and told. Types alone. Does not know what runs (src/job/ has such rules).
+// Invariant: a note is made from the state that its write replaces; a renewal leaves the note as it is.
+
+/** The owner's rules: pure, since the core asks them whenever it plans. */
+export interface Notes {
+  /** Why there is nothing to lead for any more, whoever holds the lock; undefined: there is. */
+  readonly settled: (page: Page) => unknown;
+  /** What the write that takes the lock carries; or why it must not be taken. */
+  readonly taking: (page: Page) => { readonly note: string } | { readonly verdict: unknown };
+  /** What the write that gives the lock back carries; undefined: what is there. */
+  readonly releasing: (page: Page) => string | undefined;
+}
+
+/** What the rules judge by. */
+export interface Page {
+  /** What stands beside the record; undefined: nothing. */
+  readonly note: string | undefined;
+  readonly work: Work | undefined;
+  /** This candidate's, as in its signature. */
+  readonly identity: string;
+  readonly run: string;
+  readonly wallMs: number;
+  /** By how much this machine's wall clock is ahead of the server's; undefined where the server told no time. */
+  readonly aheadMs: number | undefined;
+}
+
+/** The last work that was let begin. */
+export interface Work {
+  /** The note of the write that its term was granted for. */
+  readonly note: string | undefined;
+  /** What the owner says of its end; undefined: nothing yet. */
+  readonly end: unknown;
+}

@@ -1,0 +1,18 @@
+// What an owner's rules for its note are told of the state, and the verdict that they give on it (notes.ts has both
+// types). Decides nothing: the rules do. Does not know what a note says.
+// Invariant: the page is of what was seen of the lock last, which is what a write replaces.
+
+import type { Now } from '../clock.ts';
+import type { Page } from './notes.ts';
+import type { State } from './state.ts';
+
+export function pageOf({ settings, observation, work, aheadMs }: State, now: Now): Page {
+  const { identity, run } = settings;
+  const seen = observation?.sighting;
+  return { note: seen?.kind === 'record' ? seen.note : undefined, work, identity, run, wallMs: now.wall, aheadMs };
+}
+
+/** The owner's verdict on what is known of the lock; undefined: go on. */
+export function settledBy(s: State, now: Now): unknown {
+  return s.observation === undefined ? undefined : s.settings.notes?.settled(pageOf(s, now));
+}
