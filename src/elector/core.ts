@@ -46,7 +46,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     age: undefined,
     stored: undefined,
     work: undefined,
-    aheadMs: undefined,
+    serverTime: undefined,
     pending: [],
     request: undefined,
     nextNumber: 1,
@@ -110,7 +110,7 @@ function apply(turn: Turn, event: CoreEvent): void {
       const asked = turn.s.request;
       if (!finish(turn, event.number)) return;
       answered(turn, 'read');
-      if (event.dateMs !== undefined) set(turn, { aheadMs: turn.now.wall - event.dateMs });
+      if (event.dateMs !== undefined) set(turn, { serverTime: { ms: event.dateMs, at: turn.now } });
       look(turn, event.sighting, asked?.sentAt);
       // A candidate that leaves asks once: a write that did not show up by then is not waited for.
       if (turn.s.want === 'leave' && !turn.s.term) set(turn, { pending: [] });

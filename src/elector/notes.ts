@@ -23,8 +23,8 @@ export interface Page {
   readonly identity: string;
   readonly run: string;
   readonly wallMs: number;
-  /** By how much this machine's wall clock is ahead of the server's; undefined where the server told no time. */
-  readonly aheadMs: number | undefined;
+  /** What the server's wall clock shows by now, give or take a second; undefined where it told no time. */
+  readonly serverMs: number | undefined;
 }
 
 /** The last work that was let begin. */

@@ -2,14 +2,16 @@
 // types). Decides nothing: the rules do. Does not know what a note says.
 // Invariant: the page is of what was seen of the lock last, which is what a write replaces.
 
-import type { Now } from '../clock.ts';
+import { type Now, possiblyElapsed } from '../clock.ts';
 import type { Page } from './notes.ts';
 import type { State } from './state.ts';
 
-export function pageOf({ settings, observation, work, aheadMs }: State, now: Now): Page {
+export function pageOf({ settings, observation, work, serverTime }: State, now: Now): Page {
   const { identity, run } = settings;
   const seen = observation?.sighting;
-  return { note: seen?.kind === 'record' ? seen.note : undefined, work, identity, run, wallMs: now.wall, aheadMs };
+  const note = seen?.kind === 'record' ? seen.note : undefined;
+  const serverMs = serverTime && serverTime.ms + possiblyElapsed(now, serverTime.at);
+  return { note, work, identity, run, wallMs: now.wall, serverMs };
 }
 
 /** The owner's verdict on what is known of the lock; undefined: go on. */

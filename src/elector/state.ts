@@ -199,8 +199,8 @@ export interface State {
       }
     | undefined;
   readonly work: Work | undefined;
-  /** By how much our wall clock was ahead of the server's when that was last told. */
-  readonly aheadMs: number | undefined;
+  /** What the server's wall clock showed when that was last told, and when. For the owner's rules alone. */
+  readonly serverTime: { readonly ms: number; readonly at: Instant } | undefined;
   readonly pending: readonly PendingWrite[];
   readonly request: Request | undefined;
   readonly nextNumber: number;

@@ -1,6 +1,6 @@
 // A job that runs once per key, as the elector and the story need it: the rules for the note that lies beside the
 // election record (elector/notes.ts), what the command is told, and how its end counts. Joins the machine of a key
-// (key.ts) with its text (record.ts); decides itself only whether this machine's clock may name a tick.
+// (key.ts) with its text (record.ts); decides itself only which tick is still to come, by the server's clock.
 // Invariants: a claim is in the write that takes the lock, an outcome in the one that gives it back; what leader-run
 // ended is never done.
 
@@ -21,8 +21,8 @@ import { type Claim, formatJobs, parseJobs, type Reading } from './record.ts';
 /** Why nothing is run for a key. */
 export type Settled =
   | Exclude<Verdict, { kind: 'held' | 'may-run' }>
-  /** The tick would be one that is still to come. */
-  | { readonly kind: 'clock-ahead'; readonly aheadMs: number };
+  /** By the server's clock the tick comes only in so long: this machine's clock is ahead. */
+  | { readonly kind: 'clock-ahead'; readonly comesInMs: number };
 
 /** What the story says of the end of its work, and the rules of the note are told. */
 export interface WorkEnd {
@@ -30,7 +30,7 @@ export interface WorkEnd {
   readonly tookMs: number;
 }
 
-/** No clock that is kept is wrong by as much, and an answer does not travel for as long. */
+/** Two clocks that are kept differ by less, and an answer does not travel for as long. */
 const tooFarAheadMs = 30_000;
 
 export function notesOf(job: Job): Notes {
@@ -40,8 +40,8 @@ export function notesOf(job: Job): Notes {
       return verdict.kind === 'done' || verdict.kind === 'unreadable' ? verdict : undefined;
     },
     taking: (page) => {
-      const aheadMs = page.aheadMs ?? 0;
-      if (job.kind === 'tick' && aheadMs > tooFarAheadMs) return { verdict: { kind: 'clock-ahead', aheadMs } };
+      const comesInMs = job.kind === 'tick' ? Date.parse(job.key) - (page.serverMs ?? Infinity) : 0;
+      if (comesInMs > tooFarAheadMs) return { verdict: { kind: 'clock-ahead', comesInMs } };
       const begun = begin(read(page.note), job, runnerOf(page), page.wallMs);
       return begun.kind === 'begun' ? { note: formatJobs(begun.record) } : { verdict: begun };
     },

@@ -42,7 +42,7 @@ export function settledSentence(settled: Settled, key: string): string {
     case 'unreadable':
       return `it is not known what ran under this lock, since ${settled.why}: remove its annotation leader-run/job to forget all keys`;
     case 'clock-ahead':
-      return `the clock of this machine is ${span(settled.aheadMs)} ahead of the API server's, so it cannot name a tick: set it`;
+      return `tick ${key} comes only in ${span(settled.comesInMs)} by the API server's clock; nothing was run: set the clock of this machine`;
   }
   settled satisfies never;
 }

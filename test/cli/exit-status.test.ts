@@ -50,7 +50,7 @@ describe('the exit status', () => {
   });
 
   test('of what keeps a key from being judged is 125, and no option makes it or a key that was given up 0', () => {
-    const cases = [givenUp, { kind: 'unreadable', why: 'x' }, { kind: 'clock-ahead', aheadMs: 60_000 }] as const;
+    const cases = [givenUp, { kind: 'unreadable', why: 'x' }, { kind: 'clock-ahead', comesInMs: 60_000 }] as const;
     const statuses = cases.map((verdict) => exitStatus({ kind: 'settled', verdict, key: 'v42', doneStatus: 0 }));
     expect(statuses).toEqual([123, 125, 125]);
   });

@@ -245,15 +245,22 @@ describe('the end of a holding', () => {
   });
 });
 
-test('the clock of this machine is held against the server’s at each look, for the owner’s rules', () => {
-  const pages: (number | undefined)[] = [];
-  const taking: Notes['taking'] = ({ aheadMs }) => {
-    pages.push(aheadMs);
+test('the owner’s rules are told the server’s time, as it is by now', () => {
+  const times: (number | undefined)[] = [];
+  const taking: Notes['taking'] = ({ serverMs }) => {
+    times.push(serverMs);
     return { note: 'x' };
   };
-  const rig = new Rig(new MemoryLock(), { notes: { ...marks, taking } }).campaign();
-  rig.reply({ kind: 'sighted', sighting: { kind: 'absent' }, dateMs: rig.now.wall - 61_000 });
-  expect(new Set(pages)).toEqual(new Set([61_000]));
+  const lock = new MemoryLock();
+  lock.put(held('bob'), bob(1));
+  const rig = new Rig(lock, { notes: { ...marks, taking } }).campaign();
+  const dateMs = rig.now.wall - 61_000;
+  rig.reply({ kind: 'sighted', sighting: lock.sighting, dateMs });
+  expect(times.at(-1)).toBe(dateMs);
+  rig.feed({ kind: 'watch-up' });
+  rig.reply({ kind: 'allowed' });
+  rig.later(5_000).feed({ kind: 'tick' });
+  expect(times.at(-1)).toBe(dateMs + 5_000);
 });
 
 test('a note that is missing is told as what was altered, and one that nobody sent is not compared', () => {

@@ -56,6 +56,7 @@ export interface Version {
   readonly object: string;
   readonly record: ElectionRecord;
   readonly signature: string;
+  readonly note?: string;
 }
 
 export class Arena {

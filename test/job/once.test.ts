@@ -12,7 +12,7 @@ const tick: Job = { kind: 'tick', key: '2026-11-26T03:00:00Z', attempts: undefin
 const wallMs = Date.parse('2026-11-26T10:00:00Z');
 
 function page(more: Partial<Page> = {}): Page {
-  return { note: undefined, work: undefined, identity: 'alice', run: 'run-a', wallMs, aheadMs: 0, ...more };
+  return { note: undefined, work: undefined, identity: 'alice', run: 'run-a', wallMs, serverMs: wallMs, ...more };
 }
 
 function taken(of: Job, more: Partial<Page> = {}): string {
@@ -83,16 +83,17 @@ test('attempts that are used up are found when the lock could be taken, and not 
 });
 
 test.each([
-  { aheadMs: 30_001, claims: false },
-  { aheadMs: 30_000, claims: true },
-  { aheadMs: -3_600_000, claims: true },
-  { aheadMs: undefined, claims: true },
-])('a clock that is ahead by $aheadMs ms may name a tick: $claims', ({ aheadMs, claims }) => {
-  const answer = notesOf(tick).taking(page({ aheadMs }));
+  { comesInMs: 30_001, claims: false },
+  { comesInMs: 30_000, claims: true },
+  { comesInMs: -3_600_000, claims: true },
+  { comesInMs: undefined, claims: true },
+])('a tick that comes in $comesInMs ms by the clock of the server may be claimed: $claims', ({ comesInMs, claims }) => {
+  const serverMs = comesInMs === undefined ? undefined : Date.parse(tick.key) - comesInMs;
+  const answer = notesOf(tick).taking(page({ serverMs }));
   expect('note' in answer).toBe(claims);
-  if (!claims) expect(answer).toEqual({ verdict: { kind: 'clock-ahead', aheadMs } });
+  if (!claims) expect(answer).toEqual({ verdict: { kind: 'clock-ahead', comesInMs } });
   // A key has no time.
-  expect('note' in notesOf(job).taking(page({ aheadMs }))).toBe(true);
+  expect('note' in notesOf(job).taking(page({ serverMs }))).toBe(true);
 });
 
 test('the command is told its key, its attempt, and when anything succeeded last', () => {

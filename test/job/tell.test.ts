@@ -30,8 +30,8 @@ test.each([
     'it is not known what ran under this lock, since it is not a JSON object: remove its annotation leader-run/job to forget all keys',
   ],
   [
-    { kind: 'clock-ahead', aheadMs: 61_000 },
-    "the clock of this machine is 1 min 1 s ahead of the API server's, so it cannot name a tick: set it",
+    { kind: 'clock-ahead', comesInMs: 61_000 },
+    "tick v42 comes only in 1 min 1 s by the API server's clock; nothing was run: set the clock of this machine",
   ],
 ] as const)('%o', (settled, text) => {
   expect(settledSentence(settled, 'v42')).toBe(text);
