@@ -86,6 +86,11 @@ function run({ kind, files = [], title }) {
         ['node', 'scripts/soak.mjs', '--from', '0', '--seeds', '4000', '--minutes', '5'],
         /^seed \d+ \(\w+\): .*/m,
       );
+    case 'jobs':
+      return outcome(
+        ['node', 'scripts/soak.mjs', '--mode', 'jobs', '--from', '0', '--seeds', '1000', '--minutes', '5'],
+        /^seed \d+ \(\w+\): .*/m,
+      );
     case 'life':
       return vitest('simulation', ['test/simulation/life']);
     case 'search':

@@ -7,6 +7,9 @@ import type { Patience } from '../../src/elector/state.ts';
 import type { Event } from '../../src/observe/events.ts';
 import { run as runStory } from '../../src/run.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
+import { notesOf } from '../../src/job/once.ts';
+import type { Job } from '../../src/job/key.ts';
+import { timeText } from '../../src/job/record.ts';
 import { SimGuardian } from './command.ts';
 import type { Dice } from '../helpers/dice.ts';
 import { Host, Process } from './host.ts';
@@ -98,6 +101,8 @@ export class SimCandidate {
       leads: () => this.#open.has(runner),
       leaseDurationMs,
       stopGraceMs: plan.stopGraceMs,
+      jobs: this.#net.jobs,
+      failing: this.#scenario.jobs?.failing ?? 0,
       spawnMs: () => (slow() ? dice.between(4, 0, slow()?.forMs ?? 0) : dice.between(5, 1, 30)),
     });
     const { latencyMs, watches, identity } = plan;
@@ -125,7 +130,9 @@ export class SimCandidate {
       this.#hear(runner, event);
     };
     const rules = { leaseDurationMs, foreignGraceMs: undefined };
-    const settings = { identity, run, timing, rules, newLockWaitMs: this.#scenario.newLockWaitMs };
+    const job = this.#job();
+    const { newLockWaitMs } = this.#scenario;
+    const settings = { identity, run, timing, rules, newLockWaitMs, notes: job && notesOf(job) };
     const elector = new Elector({
       lock,
       clock: process.clock,
@@ -153,6 +160,7 @@ export class SimCandidate {
       leaseDurationMs,
       holdForMs,
       clock: process.clock,
+      attempts: job && { atMost: job.attempts },
     }).then(
       (ending) => {
         world.tell(`${runner.name}: ends, ${ending.kind}`);
@@ -167,6 +175,18 @@ export class SimCandidate {
         world.fail(`${runner.name} throws ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       },
     );
+  }
+
+  /** The newest tick by its own clock, or the newest release, which candidates hear of one after the other. */
+  #job(): Job | undefined {
+    const { jobs } = this.#scenario;
+    if (!jobs) return undefined;
+    const { kind, everyMs, attempts } = jobs;
+    const heardMs = this.#net.world.now - 400 * this.#index;
+    const newest = Math.max(0, Math.floor((kind === 'tick' ? this.host.wall() : heardMs) / everyMs));
+    const key = kind === 'tick' ? timeText(newest * everyMs) : `v${newest}`;
+    this.#net.jobs?.asked(key);
+    return { kind, key, attempts };
   }
 
   #timing(): Scenario['timing'] {

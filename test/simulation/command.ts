@@ -57,6 +57,11 @@ export class Command implements Work {
     return this.#killed;
   }
 
+  /** Somebody has told it to end, or killed it. */
+  get wasStopped(): boolean {
+    return this.#killed || this.#main.told;
+  }
+
   /** Who lives. */
   members(): { readonly pid: number; readonly group: number }[] {
     return this.#parts.filter(({ alive }) => alive).map(({ pid, group }) => ({ pid, group }));

@@ -17,6 +17,7 @@ import type {
 } from '../../src/locks/lock.ts';
 import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
+import { type JobOracle, serverWall } from './job-oracle.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Fault, Weather } from './scenario.ts';
 import { compare, sightingOf, type Stored, type Store } from './store.ts';
@@ -35,6 +36,7 @@ export interface Net {
   readonly credentialsMs: number;
   /** Who stands for a coordinated lock: the names of those that have seen it, once they are dead for a while too. */
   readonly standing: Set<string>;
+  readonly jobs?: JobOracle | undefined;
 }
 
 /** What becomes of a message; undefined milliseconds: lost. */
@@ -112,6 +114,7 @@ export class SimLock implements Lock {
     return {
       kind: 'sighted',
       sighting: sightingOf(reply.result === 'absent' ? undefined : reply.result, this.#net.world.now, stands),
+      dateMs: Math.floor((serverWall + this.#net.world.now) / 1000) * 1000,
     };
   }
 
@@ -127,8 +130,12 @@ export class SimLock implements Lock {
       oracle.sending(this.#runner, request);
     };
     const serve = (): Served => {
+      const before = store.current?.note;
       const result = store.write(request, world.now);
-      if (result !== 'conflict') oracle.applied(result);
+      if (result !== 'conflict') {
+        oracle.applied(result);
+        this.#net.jobs?.wrote(before, result.note, request);
+      }
       const { number } = request.signature;
       const { holderIdentity } = request.record;
       world.tell(

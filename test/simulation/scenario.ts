@@ -9,10 +9,19 @@ import { Dice } from '../helpers/dice.ts';
 /**
  * safety: any faults within the assumptions. liveness: they stop, and then somebody must lead. bounded: each is short,
  * and nobody may notice. coordinated: as safety, but a server with its own clock names the holder. tampering: hands on
- * the Lease, so that two at once may happen, but nothing else. break: an assumption is broken on purpose, to see that
- * the oracle sees.
+ * the Lease, so that two at once may happen, but nothing else. jobs: as safety, but each run is for a key, and half of
+ * the seeds have no fault. break: an assumption is broken on purpose, to see that the oracle sees.
  */
-export type Mode = 'safety' | 'liveness' | 'bounded' | 'tampering' | 'coordinated' | 'break';
+export type Mode = 'safety' | 'liveness' | 'bounded' | 'tampering' | 'coordinated' | 'jobs' | 'break';
+
+/** What runs once: a new key each `everyMs`, as each candidate's clock has it. */
+export interface JobPlan {
+  readonly kind: 'key' | 'tick';
+  readonly everyMs: number;
+  readonly attempts: number | undefined;
+  /** How likely a command ends otherwise than with 0. */
+  readonly failing: number;
+}
 
 export const weathers = [
   'cut-requests',
@@ -109,6 +118,7 @@ export interface Scenario {
   readonly faults: readonly Fault[];
   readonly newLockWaitMs: number;
   readonly coordinator?: Coordinator;
+  readonly jobs?: JobPlan;
 }
 
 const timings: readonly [Timing, ...Timing[]] = [
@@ -139,7 +149,11 @@ export function scenarioOf(seed: number, only?: Mode): Scenario {
   const calm = mode === 'bounded';
   const count = calm ? 2 : 2 + Math.floor(dice.roll(2) * 2);
   const steady = mode === 'liveness' || calm;
-  const candidates = Array.from({ length: count }, (_, i) => candidateOf(dice.of(10 + i), i, mode, timing, steady));
+  const jobs = mode === 'jobs' ? jobsOf(dice.of(60)) : undefined;
+  const candidates = Array.from({ length: count }, (_, i) => {
+    const candidate = candidateOf(dice.of(10 + i), i, mode, timing, steady);
+    return jobs ? forJobs(candidate, jobs, dice.of(70 + i)) : candidate;
+  });
   const foreign = mode === 'safety' && dice.chance(3, 0.15) ? [foreignOf(dice.of(30), timing)] : [];
   const calmFromMs = mode === 'liveness' ? 60_000 : lengthMs;
   const ageRule = mode === 'tampering' && dice.chance(4, 0.5);
@@ -152,8 +166,9 @@ export function scenarioOf(seed: number, only?: Mode): Scenario {
     calmFromMs,
     candidates,
     foreign,
-    faults: faultsOf(dice.of(50), mode, timing, count, calmFromMs),
+    faults: jobs && isCalm(jobs) ? [] : faultsOf(dice.of(50), mode, timing, count, calmFromMs),
     newLockWaitMs: ageRule ? timing.leaseDurationMs : 0,
+    ...(jobs && { jobs }),
     ...(mode === 'coordinated' && { coordinator: coordinatorOf(dice.of(40)) }),
   };
 }
@@ -165,6 +180,37 @@ function coordinatorOf(dice: Dice): Coordinator {
     wallOffset: 1.7e12 + dice.between(1, -wrongMs, wrongMs),
     everyMs: dice.skewed(2, 20, 4_000),
     moodiness: dice.chance(3, 0.5) ? dice.between(4, 0, 10) : 0,
+  };
+}
+
+function jobsOf(dice: Dice): JobPlan {
+  const calm = dice.chance(0, 0.5);
+  return {
+    kind: dice.pick(1, ['key', 'tick'] as const),
+    everyMs: 1000 * Math.round(dice.between(2, calm ? 10 : 4, 30)),
+    attempts: dice.pick(3, [1, 1, 2, undefined] as const),
+    failing: calm ? 0 : dice.pick(4, [0, 0.3] as const),
+  };
+}
+
+/** Without failures there are no faults either. */
+export function isCalm({ failing, everyMs }: JobPlan): boolean {
+  return failing === 0 && everyMs >= 10_000;
+}
+
+/** Its command ends by itself, soon enough where all is calm; it comes back when it has ended. */
+function forJobs(candidate: Candidate, jobs: JobPlan, dice: Dice): Candidate {
+  const { program, wallOffset } = candidate;
+  const calm = isCalm(jobs);
+  const endsAfterMs = calm ? dice.between(0, 10, jobs.everyMs / 4) : dice.skewed(0, 10, 20_000);
+  return {
+    ...candidate,
+    // Clocks that are kept are right within a second; else any may be wrong by an hour.
+    wallOffset: calm ? 1.7e12 + dice.between(1, -1_000, 1_000) : dice.chance(2, 0.3) ? wallOffset : 1.7e12,
+    program: { ...program, endsAfterMs, other: calm ? undefined : program.other },
+    waitMs: undefined,
+    holdForMs: 0,
+    restartMs: dice.between(3, 500, 3_000),
   };
 }
 

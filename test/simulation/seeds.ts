@@ -19,6 +19,7 @@ export interface Tally {
   releases: number;
   overlaps: number;
   foreignOverlaps: number;
+  readonly jobs: NonNullable<Result['jobs']>;
   readonly explained: string[];
 }
 
@@ -32,6 +33,7 @@ export function newTally(): Tally {
     releases: 0,
     overlaps: 0,
     foreignOverlaps: 0,
+    jobs: { begun: 0, ok: 0, failed: 0, interrupted: 0, unknown: 0, withdrawn: 0 },
     explained: [],
   };
 }
@@ -55,7 +57,9 @@ export async function runSeed(seed: number, tally: Tally, mode?: Mode): Promise<
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-function count(tally: Tally, { happenings, seen }: Result): void {
+function count(tally: Tally, { happenings, seen, jobs }: Result): void {
+  const kinds = Object.keys(tally.jobs) as (keyof Tally['jobs'])[];
+  for (const kind of kinds) tally.jobs[kind] += jobs?.[kind] ?? 0;
   tally.seeds += 1;
   tally.happenings += happenings;
   tally.starts += seen.starts;

@@ -8,7 +8,8 @@ import { Dice } from '../helpers/dice.ts';
 import { startForeign } from './foreign.ts';
 import type { Net } from './network.ts';
 import { Oracle } from './oracle.ts';
-import type { Fault, Scenario } from './scenario.ts';
+import { JobOracle } from './job-oracle.ts';
+import { type Fault, isCalm, type Scenario } from './scenario.ts';
 import { Store } from './store.ts';
 import { World } from './world.ts';
 
@@ -19,6 +20,7 @@ export interface Result {
   readonly happenings: number;
   readonly lines: readonly string[];
   readonly seen: Oracle['seen'];
+  readonly jobs: JobOracle['seen'] | undefined;
 }
 
 export async function simulate(scenario: Scenario, recording = false): Promise<Result> {
@@ -27,7 +29,8 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
   const oracle = new Oracle(world, scenario);
   // A slow fetch is a fault of its own: where short faults must cost nobody a term, it may not lengthen one by much.
   const credentialsMs = { liveness: 30, bounded: 100 }[scenario.mode as string] ?? 400;
-  const net: Net = { world, store, oracle, faults: scenario.faults, credentialsMs, standing: new Set() };
+  const jobs = scenario.jobs && new JobOracle(world, scenario.jobs);
+  const net: Net = { world, store, oracle, faults: scenario.faults, credentialsMs, standing: new Set(), jobs };
   const dice = new Dice(scenario.seed, 2);
   const candidates = scenario.candidates.map((plan, i) => new SimCandidate(net, scenario, i, plan, dice.of(i)));
   if (scenario.coordinator) startCoordinator(net, scenario.coordinator, dice.of(150));
@@ -36,8 +39,9 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
     world.at(fault.at, () => strike(fault, net, candidates, dice.of(200 + i)));
   if (scenario.mode === 'liveness') expectLeader(scenario, net, candidates);
   await world.run(scenario.untilMs);
+  jobs?.close(store.current?.note, scenario.jobs !== undefined && isCalm(scenario.jobs) && scenario.faults.length === 0);
   const { violation, hash, happenings, lines } = world;
-  return { scenario, violation, hash, happenings, lines, seen: oracle.seen };
+  return { scenario, violation, hash, happenings, lines, seen: oracle.seen, jobs: jobs?.seen };
 }
 
 /** Faults that are incidents; the weather is looked up where messages travel. */

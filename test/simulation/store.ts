@@ -13,6 +13,7 @@ export interface Stored {
   readonly version: number;
   readonly record: ElectionRecord;
   readonly signature: Signature | undefined;
+  readonly note?: string | undefined;
   readonly createdAt: number;
   /** Whom a coordinator would rather see lead; '': nobody. */
   readonly preferred: string;
@@ -38,17 +39,17 @@ export class Store {
 
   /** Applies a write or says that it conflicts. */
   write(
-    { base, record, signature }: Pick<WriteRequest, 'base' | 'record'> & { signature: Signature | undefined },
+    { base, record, signature, note }: Pick<WriteRequest, 'base' | 'record' | 'note'> & { signature: Signature | undefined },
     now: number,
   ): Stored | 'conflict' {
     const { current } = this;
     if (base === undefined) {
       if (current) return 'conflict';
       this.#uids += 1;
-      return this.#put({ uid: `uid-${String(this.#uids)}`, version: 0, record, signature, createdAt: now, preferred: '' });
+      return this.#put({ uid: `uid-${String(this.#uids)}`, version: 0, record, signature, note, createdAt: now, preferred: '' });
     }
     if (current?.uid !== base.object || String(current.version) !== base.state) return 'conflict';
-    return this.#put({ ...current, record, signature });
+    return this.#put({ ...current, record, signature, note: note ?? current.note });
   }
 
   /** Somebody's hand: a label (nothing that matters changes), another record, or the end of the object. */
@@ -103,8 +104,8 @@ export function versionOf(moment: Moment): Version | undefined {
   return moment && { object: moment.uid, state: String(moment.version) };
 }
 
-function shownTo({ record, signature, preferred }: Stored, candidate: string | undefined): Shown {
-  const seen = { kind: 'record', record, signature } as const;
+function shownTo({ record, signature, note, preferred }: Stored, candidate: string | undefined): Shown {
+  const seen = { kind: 'record', record, signature, note } as const;
   if (candidate === undefined || record.holderIdentity !== candidate) return seen;
   if (preferred !== '' && preferred !== candidate) return { ...seen, coordinator: 'deposes' };
   if (record.acquireTime !== '') return seen;

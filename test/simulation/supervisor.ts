@@ -11,6 +11,7 @@ import type { Report } from '../../src/observe/events.ts';
 import { Command, mainPid, type SimGuardian } from './command.ts';
 import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
+import type { JobOracle } from './job-oracle.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Program } from './scenario.ts';
 
@@ -28,6 +29,9 @@ export interface SupervisorParts {
   /** Whether it has been told of a term and not of its end. */
   readonly leads: () => boolean;
   readonly stopGraceMs: number;
+  readonly jobs: JobOracle | undefined;
+  /** How likely the command ends otherwise than with 0. */
+  readonly failing: number;
 }
 
 export class SimSupervisor {
@@ -61,6 +65,8 @@ export class SimSupervisor {
     if (!guardian.holds(leash.guardBy.boot)) process.world.fail(`P2: ${runner.name} starts without an armed guardian`);
     oracle.leashed(runner, run, leash);
     const command = new Command(runner, program, oracle, Number(environment['LEADER_RUN_TOKEN']));
+    const hear = this.#parts.jobs?.started(run, environment);
+    command.onMainEnd(() => hear?.(command.wasStopped ? 'stopped' : statusOf(this.#parts) === 0 ? 'ok' : 'failed'));
     gate.command = command;
     this.command = command;
     this.child = new JudgedChild(this.#parts, command, held);
@@ -111,16 +117,22 @@ export class JudgedChild extends Child {
   }
 }
 
+/** Of a command that ends by itself, and of one that was told: a handler may end with 0. */
+function statusOf({ dice, failing }: SupervisorParts): number {
+  return dice.chance(2, failing) ? 3 : 0;
+}
+
 /** The kernel tells of an end a little later. */
 function whenTold(
-  { process, dice }: SupervisorParts,
+  parts: SupervisorParts,
   command: Command,
   heard: () => void,
 ): Promise<{ status: number; signal: undefined }> {
+  const { process, dice } = parts;
   return new Promise((resolve) => {
     const hear = (): void => {
       heard();
-      resolve({ status: 0, signal: undefined });
+      resolve({ status: statusOf(parts), signal: undefined });
     };
     command.onMainEnd(() => process.world.in(dice.between(1, 0.1, 3), () => process.enter(hear)));
   });
