@@ -36,7 +36,8 @@ export class JobOracle {
   }
 
   /** A command runs for a key. Returns who hears how it ended. */
-  started(run: string, { LEADER_RUN_KEY: key, LEADER_RUN_ATTEMPT: attempt }: Record<string, string>): (end: Begun['end']) => void {
+  started(run: string, environment: Record<string, string>): (end: Begun['end']) => void {
+    const { LEADER_RUN_KEY: key, LEADER_RUN_ATTEMPT: attempt } = environment;
     if (key === undefined || attempt === undefined) {
       this.#world.fail('J1: a command runs for no key');
       return () => undefined;
@@ -61,7 +62,7 @@ export class JobOracle {
   wrote(before: string | undefined, after: string | undefined, { record, signature, base }: WriteRequest): void {
     if (before === after || after === undefined) return;
     const [old, next] = [recordIn(before), recordIn(after)];
-    if (!next || (before !== undefined && !old)) return this.#world.fail(`J2: ${String(after)} is no record`);
+    if (!next || (before !== undefined && !old)) return this.#world.fail(`J2: ${after} is no record`);
     const takes = record.acquireTime === record.renewTime;
     if (!takes) this.#world.fail('J2: a renewal changes the note');
     const left = old?.claim;
@@ -76,7 +77,7 @@ export class JobOracle {
   /** An outcome must be of the claim that it replaces. */
   #judge(entry: Entry, claim: Claim | undefined, writer: string): void {
     const { key, attempts, outcome } = entry;
-    if (!claim || claim.key !== key || claim.attempt !== attempts)
+    if (claim?.key !== key || claim.attempt !== attempts)
       return this.#world.fail(`J2: an outcome of key ${key} without its claim`);
     const { kind } = outcome;
     if (kind === 'max-runtime') return this.#world.fail('J2: nothing has a limit here');

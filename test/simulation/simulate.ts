@@ -39,7 +39,7 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
     world.at(fault.at, () => strike(fault, net, candidates, dice.of(200 + i)));
   if (scenario.mode === 'liveness') expectLeader(scenario, net, candidates);
   await world.run(scenario.untilMs);
-  jobs?.close(store.current?.note, scenario.jobs !== undefined && isCalm(scenario.jobs) && scenario.faults.length === 0);
+  jobs?.close(store.current?.note, scenario.jobs !== undefined && isCalm(scenario.jobs));
   const { violation, hash, happenings, lines } = world;
   return { scenario, violation, hash, happenings, lines, seen: oracle.seen, jobs: jobs?.seen };
 }
