@@ -3,14 +3,7 @@
 // can be found is told by those who use them. After this, nothing else reads arguments or our variables.
 // Invariant: whatever the input, readConfig returns; a Config it returns has passed `timingFaults`.
 
-import { isUtf8 } from 'node:buffer';
-import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
-import path from 'node:path';
-import { isatty } from 'node:tty';
 import { completeTiming, timingFaults, type Timing } from '../elector/timing.ts';
-import { printable } from '../common/printable.ts';
 import type { Standing, Store } from '../locks/store.ts';
 import {
   type ArgumentsRead,
@@ -21,12 +14,13 @@ import {
   valueOf,
   valuesOf,
 } from './arguments.ts';
-import { flagOf, type OptionName, variableOf } from './options.ts';
+import { type Facts, mayBeChanged } from './facts.ts';
+import { flagOf, type OptionName } from './options.ts';
+import { lockOf, type LockPlace, refusedLock, storeOf } from './place.ts';
 import type { Wait } from './values.ts';
 
 export interface Config {
-  /** No namespace: that of the service account or of the context, which only the cluster's configuration tells. */
-  readonly lock: { readonly namespace: string | undefined; readonly name: string };
+  readonly lock: LockPlace;
   readonly store: Store;
   /** The full name of the lock under whose term we run ourselves; see `refusedLock`. */
   readonly outerLock: string | undefined;
@@ -66,42 +60,12 @@ export type Once = { readonly attempts: number | undefined; readonly doneStatus:
   | { readonly kind: 'tick'; readonly line: string; readonly zone: string }
 );
 
-/** What the process is told by its surroundings other than by arguments and environment. */
-export interface Facts {
-  readonly hostname: string;
-  /** From the passwd entry, not from HOME; undefined for a user without one. */
-  readonly home: string | undefined;
-  /** Undefined when the folder has been removed. */
-  readonly folder: string | undefined;
-  readonly uuid: string;
-  /** Of stderr, where the log goes. */
-  readonly isTerminal: boolean;
-  /** Node has read the arguments as they are; false: some are not UTF-8, and Node has changed them. */
-  readonly hasAllBytes: boolean;
-}
-
 export type ConfigRead =
   | { readonly kind: 'run'; readonly config: Config }
   /** Asked for among the options, whatever else is wrong with them. */
   | { readonly kind: 'print'; readonly what: 'help' | 'version' }
   /** For stderr, a line each, exit status 125. */
   | { readonly kind: 'faults'; readonly faults: readonly string[] };
-
-/** What Node puts in the place of bytes that are not UTF-8; it may have been given, too. */
-const mayBeChanged = (word: string): boolean => word.includes('\ufffd');
-
-export function systemFacts(): Facts {
-  return {
-    hostname: hostname(),
-    // Containers often run as a user number without an entry.
-    home: unlessThrown(() => userInfo().homedir),
-    folder: unlessThrown(() => process.cwd()),
-    uuid: randomUUID(),
-    isTerminal: isatty(2),
-    hasAllBytes:
-      !process.argv.some(mayBeChanged) || (unlessThrown(() => isUtf8(readFileSync('/proc/self/cmdline'))) ?? true),
-  };
-}
 
 /** `words`: the arguments of leader-run, without node and script. */
 export function readConfig(words: readonly string[], env: Environment, facts: Facts): ConfigRead {
@@ -167,86 +131,6 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
     args,
   };
   return { kind: 'run', config: frozen(config) };
-}
-
-/**
- * Why a lock must not be used, by its full name. `--lock name` takes its namespace from the cluster's configuration, so
- * that the full name is known at the latest when the lock has been opened (commands/run.ts); a name that is complete
- * before is judged with all other options.
- */
-export function refusedLock(
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-  kind: Config['store']['kind'],
-  outerLock: string | undefined,
-): string | undefined {
-  const full = `${namespace}/${name}`;
-  if (full === outerLock) {
-    const why = 'is held by the leader-run that runs this one, which would wait for its own end';
-    return `lock ${full} ${why}: use another lock`;
-  }
-  if (kind === 'local') return undefined;
-  if (namespace === 'kube-node-lease') {
-    return `lock ${full} is in kube-node-lease, where nodes keep their heartbeats: use a namespace of your own`;
-  }
-  if (namespace === 'kube-system' && name.startsWith('kube-')) {
-    return `lock ${full} belongs to Kubernetes itself, which would stop working: use a name of your own`;
-  }
-  return undefined;
-}
-
-function lockOf({ readings }: ArgumentsRead, faults: string[]): Config['lock'] | undefined {
-  const { lock, namespace } = readings;
-  if (lock.kind === 'absent') faults.push('no lock: name it, as in --lock default/my-job (see --help)');
-  if (lock.kind !== 'given') return undefined;
-  if (lock.value.namespace !== undefined && namespace.kind !== 'absent') {
-    const already = `${lock.source} already names the namespace ${lock.value.namespace}`;
-    faults.push(`${already}: leave out ${namespace.source}, or the part before /`);
-  }
-  return { namespace: lock.value.namespace ?? valueOf(namespace), name: lock.value.name };
-}
-
-function storeOf(
-  { readings }: ArgumentsRead,
-  facts: Facts,
-  coordinated: Standing | undefined,
-  faults: string[],
-): Config['store'] | undefined {
-  const { local } = readings;
-  if (local.kind === 'faulty') return undefined;
-  if (local.kind === 'absent' || local.value === false) {
-    const [kubeconfig, context] = [valueOf(readings.kubeconfig), valueOf(readings.context)];
-    return {
-      kind: 'kube',
-      lockKind: valueOf(readings.lockKind) ?? 'lease',
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
-      ...(coordinated === undefined ? {} : { coordinated }),
-    };
-  }
-
-  const { value: folder, source } = local;
-  const clusterOnly = (['kubeconfig', 'context', 'lockKind', 'coordinated'] as const).flatMap(
-    (name) => sourceOf(readings[name]) ?? [],
-  );
-  if (clusterOnly.length > 0) {
-    faults.push(`${source} uses no cluster, so it does not go with ${clusterOnly.join(', ')}`);
-  }
-  // A variable is set once for programs that start in many folders.
-  if (folder !== true && source === variableOf('local') && !path.isAbsolute(folder)) {
-    const where = 'would be another folder in each working directory';
-    faults.push(`${source}=${printable(folder)}: ${where}: write its path from / on, or true for the usual one`);
-    return undefined;
-  }
-  const base = folder === true ? facts.home : path.isAbsolute(folder) ? '/' : facts.folder;
-  if (base === undefined) {
-    faults.push(
-      folder === true
-        ? '--local: this user has no home folder in the passwd file; name a folder, as in --local=/var/lib/leader-run'
-        : `--local=${printable(folder)}: the current folder does not exist any more; name the folder from / on`,
-    );
-    return undefined;
-  }
-  return { kind: 'local', folder: path.resolve(base, folder === true ? '.local/state/leader-run' : folder) };
 }
 
 function coordinatedOf({ readings }: ArgumentsRead, identity: string, faults: string[]): Standing | undefined {
@@ -345,13 +229,4 @@ function frozen<T extends object>(value: T): T {
     if (typeof part === 'object' && part !== null) frozen(part);
   }
   return Object.freeze(value);
-}
-
-function unlessThrown<T>(ask: () => T): T | undefined {
-  try {
-    return ask();
-  } catch {
-    // The caller says what is missing, if it turns out to be needed.
-    return undefined;
-  }
 }

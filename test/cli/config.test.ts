@@ -4,7 +4,9 @@
 import { constants } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Config, type ConfigRead, type Facts, readConfig, refusedLock, systemFacts } from '../../src/cli/config.ts';
+import { type Config, type ConfigRead, readConfig } from '../../src/cli/config.ts';
+import { type Facts, systemFacts } from '../../src/cli/facts.ts';
+import { refusedLock } from '../../src/cli/place.ts';
 import type { Environment } from '../../src/cli/arguments.ts';
 import { fallbackOf, helpText } from '../../src/cli/help.ts';
 import { flagOf, type OptionName, options, variableOf } from '../../src/cli/options.ts';

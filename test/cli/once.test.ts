@@ -2,7 +2,8 @@
 // cron line may be is tested with its parser (test/job/values.test.ts).
 // To check: each fault is compared as a whole list.
 import { expect, test } from 'vitest';
-import { type Facts, readConfig } from '../../src/cli/config.ts';
+import { readConfig } from '../../src/cli/config.ts';
+import type { Facts } from '../../src/cli/facts.ts';
 
 const facts: Facts = { hostname: 'alice', home: '/home/alice', folder: '/', uuid: 'u', isTerminal: false, hasAllBytes: true };
 
