@@ -26,10 +26,11 @@ async function main(): Promise<void> {
   const { command, words } = chosen(process.argv.slice(2));
   const env = { ...process.env };
   hurryLookups();
-  const ending = await command.run({ words, env, version: __LEADER_RUN_VERSION__, desk, verbs });
+  const ending = await command.run({ words, env, version: __LEADER_RUN_VERSION__, desk, verbs, print });
   switch (ending.kind) {
     case 'answered':
       print(ending.text);
+      complain(ending.remark === undefined ? [] : [ending.remark], exitStatus(ending));
       return;
     case 'refused':
     case 'not-executable':
@@ -79,11 +80,18 @@ function crash(error: Error): void {
   process.exit(125);
 }
 
+let isOutWatched = false;
+
 function print(text: string): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // A reader that has closed the pipe has read enough.
-    if (error.code !== 'EPIPE') complain([`cannot write to stdout: ${error.message}`]);
-  });
+  if (text === '') return;
+  if (!isOutWatched) {
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      // A reader that has closed the pipe has read enough, also of what would go on.
+      if (error.code === 'EPIPE') process.exit();
+      complain([`cannot write to stdout: ${error.message}`]);
+    });
+  }
+  isOutWatched = true;
   process.stdout.write(text);
 }
 

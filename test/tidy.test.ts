@@ -56,7 +56,7 @@ const arrows: readonly Arrow[] = [
       ...['src/commands/', 'src/cli/', 'src/run.ts', 'src/elector/', 'src/locks/open.ts', 'src/child/', 'src/observe/'],
       ...['src/common/', 'src/clock.ts', 'src/job/'],
     ],
-    types: ['src/signals.ts'],
+    types: ['src/signals.ts', 'src/locks/lock.ts', 'src/locks/store.ts'],
   },
   {
     from: 'src/elector/',

@@ -66,18 +66,24 @@ export function valuesOf(readings: Readings): OptionValues {
   return values as unknown as OptionValues;
 }
 
-/** `takes`: what the verb does; its options are those of these scopes. */
-export function readArguments(
-  args: readonly string[],
-  env: Environment,
-  takes: readonly Scope[] = ['lock', 'run'],
-): ArgumentsRead {
-  const split = splitArguments(args);
+/** The default verb, which runs a command: the words behind its options are not its own. */
+const ofRun: Taking = { takes: ['lock', 'run'], words: 'command' };
+
+/** What a verb takes: the options of these scopes, and a command behind them, or words of its own among them. */
+export interface Taking {
+  readonly takes: readonly Scope[];
+  readonly words: 'command' | 'own';
+}
+
+export function readArguments(args: readonly string[], env: Environment, taking: Taking = ofRun): ArgumentsRead {
+  const { takes, words } = taking;
+  const split = splitArguments(args, words);
   const faults = [...split.faults];
   const readings = names.map((name) => {
     const texts = split.given.get(name) ?? [];
     const isMisspelt = split.misspelt.has(name);
-    if (takes.includes(scopeOf(name))) return [name, readingOf(name, { texts, isMisspelt, env }, faults)];
+    const isNested = words === 'command' && insideTerm(env);
+    if (takes.includes(scopeOf(name))) return [name, readingOf(name, { texts, isMisspelt, env, isNested }, faults)];
     if (texts.length > 0) faults.push(`${flagOf(name)} does not belong to this verb: leave it out`);
     return [name, standardOf(name)];
   });
@@ -90,13 +96,15 @@ interface Given {
   readonly texts: readonly string[];
   readonly isMisspelt: boolean;
   readonly env: Environment;
+  /** It would run a command inside the term of another leader-run. */
+  readonly isNested: boolean;
 }
 
 /** Flag before variable before standard. */
-function readingOf(name: OptionName, { texts, isMisspelt, env }: Given, faults: string[]): Reading<unknown> {
+function readingOf(name: OptionName, { texts, isMisspelt, env, isNested }: Given, faults: string[]): Reading<unknown> {
   const [flag, variable] = [flagOf(name), variableOf(name)];
   const fromFlag = texts[0];
-  const fromVariable = termVariables.has(name) && insideTerm(env) ? undefined : env[variable];
+  const fromVariable = termVariables.has(name) && isNested ? undefined : env[variable];
   if (texts.length > 1) {
     faults.push(`${flag} is given ${texts.length} times: give it once`);
     return { kind: 'faulty', source: flag };
@@ -145,8 +153,9 @@ interface Split {
   readonly faults: readonly string[];
 }
 
-/** One pass over the words, up to the first one of the command. */
-function splitArguments(args: readonly string[]): Split {
+/** One pass over the words, up to the first one of the command; or over all, among which a verb has its own. */
+function splitArguments(args: readonly string[], words: Taking['words']): Split {
+  const own: string[] = [];
   const given = new Map<OptionName, string[]>();
   const misspelt = new Set<OptionName>();
   const faults: string[] = [];
@@ -169,8 +178,12 @@ function splitArguments(args: readonly string[]): Split {
     const word = wordOf(text);
     switch (word.kind) {
       case 'end':
-        return { given, misspelt, command: after, print, faults };
+        return { given, misspelt, command: [...own, ...after], print, faults };
       case 'plain': {
+        if (words === 'own') {
+          own.push(text);
+          break;
+        }
         const behind = names.find((name) => isSwitch(name) && flagOf(name) === args[at - 1]);
         if (behind === undefined || !isStray(text, after)) {
           return { given, misspelt, command: [text, ...after], print, faults };
@@ -207,7 +220,7 @@ function splitArguments(args: readonly string[]): Split {
       }
     }
   }
-  return { given, misspelt, command: [], print, faults };
+  return { given, misspelt, command: own, print, faults };
 }
 
 const needsValue = (flag: string, text: string): string => `${flag} needs a value, but ${printable(text)} follows`;
@@ -235,7 +248,10 @@ function wordOf(text: string): Word {
   }
   // Go's flags take one dash: -namespace is not the namespace "amespace".
   const short = names.some((name) => flagOf(name) === `-${flag}`) ? undefined : shortOf(text);
-  return short === undefined ? { kind: 'unknown' } : { kind: 'valued', name: short, value: text.slice(2) || undefined };
+  if (short === undefined) return { kind: 'unknown' };
+  const value = text.slice(2) || undefined;
+  if (!isSwitch(short)) return { kind: 'valued', name: short, value };
+  return value === undefined ? { kind: 'switch', name: short, value } : { kind: 'unknown' };
 }
 
 function shortOf(text: string): OptionName | undefined {

@@ -41,8 +41,8 @@ export interface Refusal {
 export type Ending =
   | RunEnding
   | Refusal
-  /** What was asked for is this text. */
-  | { readonly kind: 'answered'; readonly text: string };
+  /** What was asked for is this text. `no`: the answer to a question is no; `remark`: a line that says why. */
+  | { readonly kind: 'answered'; readonly text: string; readonly no?: boolean; readonly remark?: string };
 
 /** The two that options can set. */
 export interface ExitStatuses {
@@ -75,7 +75,7 @@ export function exitStatus(ending: Ending): number {
     case 'not-found':
       return 127;
     case 'answered':
-      return 0;
+      return ending.no === true ? 1 : 0;
   }
   ending satisfies never;
 }

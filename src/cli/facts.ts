@@ -1,4 +1,5 @@
-// What the process is told by its surroundings other than by arguments and environment. Decides nothing of what follows.
+// What the process is told by its surroundings other than by arguments and environment.
+// Decides nothing of what follows from that.
 // Invariant: nothing here throws; what cannot be told is undefined, and who needs it says what is missing.
 
 import { isUtf8 } from 'node:buffer';

@@ -5,13 +5,19 @@
 
 import { Command, Option } from 'commander';
 import { exitStatusTable } from './exit-status.ts';
-import { flagOf, names, type OptionName, options, type Row } from './options.ts';
+import { flagOf, names, type OptionName, options, type Row, type Scope, scopeOf } from './options.ts';
 
 /** A verb, as far as the help tells of it. */
 export interface Described {
   readonly name: string;
   /** Without one the verb is not listed. */
   readonly summary?: string;
+  /** The words behind it. */
+  readonly usage?: string;
+  /** What its own help says before its options. */
+  readonly about?: string;
+  /** Its options are those of these scopes. */
+  readonly takes: readonly Scope[];
 }
 
 /** How the option is written in help and README: `-n, --namespace <name>`. */
@@ -27,10 +33,25 @@ export function fallbackOf(name: OptionName): string {
   return standard ?? otherwise ?? '';
 }
 
+/** Of the default verb, and of all others in a line each. */
 export function helpText(verbs: readonly Described[] = []): string {
-  const program = new Command('leader-run')
-    .usage('[options] -- <command> [args...]')
-    .description(contract)
+  const program = described('leader-run', '[options] -- <command> [args...]', contract, ['lock', 'run']);
+  program.addOption(new Option('--version', 'print the version').helpGroup('Output:'));
+  for (const { name, summary } of verbs) {
+    if (summary !== undefined) program.addCommand(new Command(name).description(summary).helpGroup('Verbs:'));
+  }
+  return program.helpInformation();
+}
+
+export function verbHelp({ name, usage = '', about = '', takes }: Described): string {
+  // commander ends the text with a line break only behind a list of commands.
+  return `${described(`leader-run ${name}`, usage, about, takes).helpInformation().trimEnd()}\n`;
+}
+
+function described(name: string, usage: string, about: string, takes: readonly Scope[]): Command {
+  const program = new Command(name)
+    .usage(usage)
+    .description(about)
     .helpOption(false)
     .helpCommand(false)
     .configureHelp({
@@ -38,7 +59,7 @@ export function helpText(verbs: readonly Described[] = []): string {
       optionTerm: ({ long, flags }) => names.filter((name) => flagOf(name) === long).map(termOf)[0] ?? flags,
       subcommandTerm: (verb) => verb.name(),
     });
-  for (const name of names) {
+  for (const name of names.filter((each) => takes.includes(scopeOf(each)))) {
     const { group, value, help }: Row<unknown> = options[name];
     // commander has no `[=dir]`.
     const term = name === 'local' ? '--local' : termOf(name);
@@ -46,12 +67,7 @@ export function helpText(verbs: readonly Described[] = []): string {
     const option = new Option(term, `${help}${fallback === '' ? '' : ` (default: ${fallback})`}`);
     program.addOption(option.helpGroup(`${group}:`));
   }
-  program.addOption(new Option('-h, --help', 'print this').helpGroup('Output:'));
-  program.addOption(new Option('--version', 'print the version').helpGroup('Output:'));
-  for (const { name, summary } of verbs) {
-    if (summary !== undefined) program.addCommand(new Command(name).description(summary).helpGroup('Verbs:'));
-  }
-  return program.helpInformation();
+  return program.addOption(new Option('-h, --help', 'print this').helpGroup('Output:'));
 }
 
 // The first screen of the help. Its indented lines keep commander from joining and wrapping the others.

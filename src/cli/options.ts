@@ -30,11 +30,11 @@ export const lockKinds = [
   'configmapsleases',
 ] as const satisfies readonly LockKind[];
 
-/** What a verb does, as far as options are concerned: it finds a lock, or it runs a command under one. */
-export type Scope = 'lock' | 'run';
+/** What a verb does, as far as options are concerned: it finds a lock, runs a command under one, or shows locks. */
+export type Scope = 'lock' | 'run' | 'show' | 'status';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
-  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Output';
+  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Output' | 'Status';
   /** The verbs that take it, by what they do. Default: those that run a command. */
   readonly scope?: Scope;
   /** What stands for the value in help; '' for a switch. */
@@ -306,6 +306,49 @@ export const options = {
     parse: oneOf(['auto', 'pretty', 'json'] as const),
     standard: 'auto',
     help: 'auto (pretty on a terminal, else json), pretty or json; always to stderr',
+  }),
+
+  output: row({
+    group: 'Status',
+    scope: 'show',
+    value: '<form>',
+    short: 'o',
+    parse: oneOf(['text', 'json'] as const),
+    standard: 'text',
+    help: 'text (a table on a terminal, else separated by tabs) or json, a line for each lock',
+  }),
+  noHeaders: row({
+    group: 'Status',
+    scope: 'show',
+    value: '',
+    parse: switchText,
+    otherwise: 'off',
+    help: 'no line with the names of the columns',
+  }),
+  watch: row({
+    group: 'Status',
+    scope: 'status',
+    value: '',
+    short: 'w',
+    parse: switchText,
+    otherwise: 'off',
+    help: 'go on, with a line for each change',
+  }),
+  holder: row({
+    group: 'Status',
+    scope: 'status',
+    value: '<identity>',
+    parse: identityText,
+    otherwise: 'do not ask',
+    help: 'print nothing: exit with 0 if this candidate holds the lock, else with 1',
+  }),
+  maxAge: row({
+    group: 'Status',
+    scope: 'status',
+    value: '<time>',
+    parse: positiveTime,
+    otherwise: 'do not ask',
+    help: 'exit with 1 unless a key succeeded within this time',
   }),
 };
 

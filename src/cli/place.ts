@@ -1,5 +1,6 @@
-// Where the lock is: its name, its namespace, and the store that keeps it, from the options that say so. Decides which of
-// them go together. Opens nothing: whether a kubeconfig exists or a namespace is allowed is told by those who use them.
+// Where the lock is: its name, its namespace, and the store that keeps it, from the options that say so. Decides which
+// of them go together. Opens nothing: whether a kubeconfig exists or a namespace is allowed is told by those who use
+// them.
 // Invariant: what cannot be meant is a fault, and a lock that is not ours to take has a sentence that says why.
 
 import path from 'node:path';

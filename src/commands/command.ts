@@ -10,7 +10,7 @@ import type { SignalDesk } from '../signals.ts';
 export interface Command extends Described {
   /** Its options are those of these scopes (cli/options.ts). */
   readonly takes: readonly Scope[];
-  /** Never throws for what a user can bring about. Prints nothing to stdout: the ending has the text. */
+  /** Never throws for what a user can bring about. What it has to say is in the ending, unless it goes on. */
   run(context: Context): Promise<Ending>;
 }
 
@@ -20,6 +20,8 @@ export interface Context {
   readonly env: NodeJS.ProcessEnv;
   readonly version: string;
   readonly desk: SignalDesk;
+  /** To stdout at once. */
+  readonly print: (text: string) => void;
   /** All that there are, for the help. */
   readonly verbs: readonly Described[];
 }

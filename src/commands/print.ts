@@ -9,9 +9,10 @@ import type { Command } from './command.ts';
 export const help: Command = {
   name: 'help',
   takes: [],
-  run: async ({ verbs }) => {
-    const { helpText } = await import('../cli/help.ts');
-    return { kind: 'answered', text: helpText(verbs) };
+  run: async ({ words: [about], verbs }) => {
+    const { helpText, verbHelp } = await import('../cli/help.ts');
+    const verb = verbs.find(({ name, about: text }) => name === about && text !== undefined);
+    return { kind: 'answered', text: verb ? verbHelp(verb) : helpText(verbs) };
   },
 };
 

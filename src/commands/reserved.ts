@@ -5,18 +5,7 @@
 
 import type { Command } from './command.ts';
 
-const names = [
-  'status',
-  'keys',
-  'next',
-  'doctor',
-  'manifest',
-  'completion',
-  'step-down',
-  'pause',
-  'resume',
-  'run',
-] as const;
+const names = ['next', 'doctor', 'manifest', 'completion', 'step-down', 'pause', 'resume', 'run'] as const;
 
 export const reserved: readonly Command[] = names.map((name) => ({
   name,

@@ -2,12 +2,55 @@
 // stands: a program of such a name is run behind --, or behind an option. What a verb does is its own file's.
 // Invariant: a name of this list, as the first word, never runs a program.
 
-import type { Command } from './command.ts';
+import type { Ending } from '../cli/exit-status.ts';
+import type { Command, Context } from './command.ts';
+import type { Printed } from './look.ts';
 import { help, version } from './print.ts';
 import { reserved } from './reserved.ts';
 import { run } from './run.ts';
 
-export const verbs: readonly Command[] = [help, version, ...reserved];
+const status: Command = {
+  name: 'status',
+  summary: 'who holds a lock, and what ran under it',
+  usage: '[lock...] [options]',
+  about: `Shows who holds a lock, since when, and what ran under it; without a lock all
+of the namespace. Ages that rest on another machine's clock are marked with ~.
+
+  leader-run status --lock ops/nightly
+  leader-run status -n ops
+  leader-run status --lock ops/nightly --max-age 26h || page-someone
+
+Exit status: 0; 1 if the lock does not exist, or the answer to --holder or
+--max-age is no; 125 if it cannot be told.`,
+  takes: ['lock', 'show', 'status'],
+  run: async (context) => answered(await (await import('./status.ts')).status(context), status, context),
+};
+
+const keys: Command = {
+  name: 'keys',
+  summary: 'what --once-per has run; forget KEY, mark KEY',
+  usage: '[forget <key> | mark <key>] [options]',
+  about: `Lists the keys that a lock remembers, the newest first. "forget" lets a key run
+again, "mark" counts it as done. Needs the rights of a candidate.
+
+  leader-run keys --lock ops/migrate
+  leader-run keys --lock ops/migrate forget v42
+
+Exit status: 0; 1 if the lock or the key does not exist, or the key is
+running; 125 if it cannot be told.`,
+  takes: ['lock', 'show'],
+  run: async (context) => answered(await (await import('./keys.ts')).keys(context), keys, context),
+};
+
+export const verbs: readonly Command[] = [help, version, status, keys, ...reserved];
+
+/** Each verb has a help of its own. */
+async function answered(ending: Ending | Printed, verb: Command, context: Context): Promise<Ending> {
+  if (ending.kind === 'version') return await version.run(context);
+  if (ending.kind !== 'help') return ending;
+  const { verbHelp } = await import('../cli/help.ts');
+  return { kind: 'answered', text: verbHelp(verb) };
+}
 
 export function chosen(words: readonly string[]): { readonly command: Command; readonly words: readonly string[] } {
   const [first, ...behind] = words;

@@ -26,6 +26,11 @@ export function outcomeText(outcome: Ending | Outcome): string {
   outcome satisfies never;
 }
 
+/** The same in one word, for a column. */
+export function outcomeWord({ kind }: Outcome): string {
+  return kind === 'max-runtime' ? 'failed' : kind;
+}
+
 /** Why nothing was run. */
 export function settledSentence(settled: Settled, key: string): string {
   switch (settled.kind) {

@@ -63,6 +63,17 @@ export type ReadAnswer =
   | { readonly kind: 'sighted'; readonly sighting: Sighting; readonly dateMs?: number | undefined }
   | { readonly kind: 'failed'; readonly trouble: Trouble };
 
+/** A lock among others, as it looked when all were listed. */
+export interface Listed {
+  readonly name: string;
+  readonly sighting: Exclude<Sighting, { kind: 'absent' }>;
+  readonly dateMs?: number | undefined;
+}
+
+export type ListAnswer =
+  | { readonly kind: 'listed'; readonly locks: readonly Listed[] }
+  | { readonly kind: 'failed'; readonly trouble: Trouble };
+
 /** Why a write, or the rehearsal of one, did not go through. */
 export type WriteFailure =
   /**

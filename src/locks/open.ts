@@ -3,7 +3,8 @@
 // Invariant: no kind is ever chosen silently; a missing cluster configuration is an error.
 
 import { systemClock } from '../clock.ts';
-import { localLock } from './local/lock.ts';
+import { listLocalLocks, localLock } from './local/lock.ts';
+import type { ListAnswer } from './lock.ts';
 import type { OpenLock, OpenOptions } from './store.ts';
 
 export type { OpenLock, OpenOptions, Standing, Store } from './store.ts';
@@ -22,4 +23,17 @@ export async function openLock(given: OpenOptions): Promise<OpenLock> {
       return { lock, namespace, fullName: `${namespace}/${name}`, warnings: [] };
     }
   }
+}
+
+/** All locks of a namespace. Throws a sentence when the configuration cannot be used. */
+export async function listLocks(
+  given: Omit<OpenOptions, 'name'>,
+  limitMs: number,
+): Promise<ListAnswer & { readonly namespace: string; readonly warnings: readonly string[] }> {
+  const options = { version: 'library', clock: systemClock(), warn: () => undefined, env: process.env, ...given };
+  const { store, namespace = 'default', clock } = options;
+  if (store.kind === 'local')
+    return { ...(await listLocalLocks(store.folder, namespace, clock)), namespace, warnings: [] };
+  const { listClusterLocks } = await import('./kube/open.ts');
+  return await listClusterLocks({ ...options, store }, limitMs);
 }

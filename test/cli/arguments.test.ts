@@ -70,7 +70,7 @@ describe('a verb', () => {
 
   test('refuses those of other verbs by name, and does not mind their variables', () => {
     const words = ['--lock', 'a/b', '--wait', '5s', '--try'];
-    const { readings, faults } = readArguments(words, { LEADER_RUN_HOLD_FOR: 'soon' }, ['lock']);
+    const { readings, faults } = readArguments(words, { LEADER_RUN_HOLD_FOR: 'soon' }, { takes: ['lock'], words: 'own' });
     expect(faults).toEqual([
       '--wait does not belong to this verb: leave it out',
       '--try does not belong to this verb: leave it out',

@@ -9,7 +9,7 @@ import { type Facts, systemFacts } from '../../src/cli/facts.ts';
 import { refusedLock } from '../../src/cli/place.ts';
 import type { Environment } from '../../src/cli/arguments.ts';
 import { fallbackOf, helpText } from '../../src/cli/help.ts';
-import { flagOf, type OptionName, options, variableOf } from '../../src/cli/options.ts';
+import { flagOf, type OptionName, options, scopeOf, variableOf } from '../../src/cli/options.ts';
 import type { Wait } from '../../src/cli/values.ts';
 
 const facts: Facts = {
@@ -20,7 +20,8 @@ const facts: Facts = {
   isTerminal: false,
   hasAllBytes: true,
 };
-const names = Object.keys(options) as OptionName[];
+/** Those of the default verb. */
+const names = (Object.keys(options) as OptionName[]).filter((name) => ['lock', 'run'].includes(scopeOf(name)));
 const forever: Wait = { kind: 'forever' };
 
 function read(line: string, env: Environment = {}, more: Partial<Facts> = {}): ConfigRead {

@@ -21,8 +21,9 @@ const context: Context = {
     reraise: () => undefined,
   },
   verbs,
+  print: () => undefined,
 };
-const kept = ['status', 'keys', 'next', 'doctor', 'manifest', 'completion', 'step-down', 'pause', 'resume', 'run'];
+const kept = ['next', 'doctor', 'manifest', 'completion', 'step-down', 'pause', 'resume', 'run'];
 
 describe('the verb', () => {
   test('is the first word that names one, with the words behind it', () => {
@@ -73,13 +74,22 @@ describe('a verb of a later release', () => {
 describe('help and version', () => {
   test.each([
     { words: ['help'] },
-    { words: ['help', 'status'] },
+    { words: ['help', 'job'] },
     { words: ['--help'] },
     { words: ['--lock', 'A/B/C', '-h'] },
   ])('print the help: $words', async ({ words: given }) => {
     const { command, words } = chosen(given);
-    expect(await command.run({ ...context, words })).toEqual({ kind: 'answered', text: helpText() });
+    expect(await command.run({ ...context, words })).toEqual({ kind: 'answered', text: helpText(verbs) });
   });
+
+  test.each([{ words: ['help', 'status'] }, { words: ['status', '--help'] }, { words: ['status', '-h', '--foo'] }])(
+    'print the help of a verb: $words',
+    async ({ words: given }) => {
+      const { command, words } = chosen(given);
+      const text = expect.stringMatching(/^Usage: leader-run status [^]*--max-age <time>[^]*\n$/) as string;
+      expect(await command.run({ ...context, words })).toEqual({ kind: 'answered', text });
+    },
+  );
 
   test.each([{ words: ['version'] }, { words: ['--version'] }])('print the version: $words', async ({ words: given }) => {
     const { command, words } = chosen(given);
@@ -88,7 +98,7 @@ describe('help and version', () => {
 
   test('tell of each verb that has a summary, and of no other', () => {
     const summary = 'who holds the lock';
-    const text = helpText([{ name: 'status', summary }, { name: 'pause' }]);
+    const text = helpText([{ name: 'status', summary, takes: [] }, { name: 'pause', takes: [] }]);
     expect(text).toMatch(/^Verbs:\n {2}status +who holds the lock$/m);
     expect(text).not.toMatch(/^ {2}pause/m);
   });

@@ -2,6 +2,7 @@
 // what is due, in order, and lets every promise settle before time goes on.
 // Invariant: no real time passes but that of microtasks.
 import { Elector } from '../../src/elector/driver.ts';
+import type { Notes } from '../../src/elector/notes.ts';
 import type { Patience } from '../../src/elector/state.ts';
 import type { Elected } from '../../src/elector/term.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
@@ -28,7 +29,14 @@ export interface Campaign {
 
 let runs = 0;
 
-export function bench(kind: Kind, api: MemoryApi, clock: ManualClock, identity = 'alice', leaseMs = 15_000): Bench {
+export function bench(
+  kind: Kind,
+  api: MemoryApi,
+  clock: ManualClock,
+  identity = 'alice',
+  leaseMs = 15_000,
+  notes?: Notes,
+): Bench {
   const events: Event[] = [];
   const warnings: string[] = [];
   const options = { transport: api.transport(), namespace: 'default', name: 'demo', random: () => 0.5 };
@@ -46,6 +54,7 @@ export function bench(kind: Kind, api: MemoryApi, clock: ManualClock, identity =
       timing,
       rules: { leaseDurationMs: leaseMs, foreignGraceMs: 0 },
       newLockWaitMs: 0,
+      notes,
     },
   });
   const campaign = (patience: Partial<Patience> = {}): Campaign => {

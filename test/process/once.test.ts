@@ -1,6 +1,6 @@
 // What runs once, with the real program on a local lock: one file of the promise "a key runs once", by what its users
 // meet: ten machines, a crash, a stop, a hang, an API server that is down at the end. What the API server sees is
-// tested in test/cluster/once.test.ts.
+// tested in test/cluster/jobs.test.ts.
 // To check: starts are counted by the command itself, in a file that it appends to.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

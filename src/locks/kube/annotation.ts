@@ -32,8 +32,13 @@ export function annotationLock(kind: AnnotatedKind, options: ObjectLockOptions):
   return objectLock({ ...shape, decode: decodeAndTell }, options);
 }
 
+/** Where it holds a record, of any form. */
+export function isAnnotated(object: Json): boolean {
+  return textIn(object) !== undefined;
+}
+
 const common = { apiVersion: 'v1', group: '', createsByPut: false, encode, decode, timeGrainMs } as const;
-const shapes: Readonly<Record<AnnotatedKind, Shape>> = {
+export const shapes: Readonly<Record<AnnotatedKind, Shape>> = {
   endpoints: { ...common, kind: 'Endpoints', resource: 'endpoints' },
   configmaps: { ...common, kind: 'ConfigMap', resource: 'configmaps' },
 };

@@ -10,7 +10,7 @@ import type { Answer } from '../../kube-api/transport.ts';
 import type { Trouble, WriteFailure } from '../lock.ts';
 import { collectionOf, type Named } from './object.ts';
 
-export type Doing = 'read' | 'create' | 'update' | 'watch';
+export type Doing = 'read' | 'create' | 'update' | 'watch' | 'list';
 
 /** What a message needs to know of the lock. */
 export interface Subject {
@@ -127,6 +127,7 @@ function causeOf(code: number, status: Status | undefined): Trouble['cause'] {
 }
 
 function attempted(doing: Doing, { shape, namespace, name, where }: Subject): string {
+  if (doing === 'list') return `cannot list the ${shape.resource} of namespace ${namespace} at ${where}`;
   return `cannot ${doing} ${shape.kind.toLowerCase()} ${namespace}/${name} at ${where}`;
 }
 
@@ -163,6 +164,8 @@ function advice(
 /** What a rule has to say besides the resource. */
 function allowed(verb: string, { createsByPut, namedByRun }: Named, name: string): string {
   const all = 'get, create, update, watch';
+  // Of all, whatever their names.
+  if (verb === 'list') return 'verbs: [list]';
   if (namedByRun === true) return `verbs: [${all}]`;
   if (createsByPut) return `resourceNames: [${name}], verbs: [${all}]`;
   // A creation by POST carries no name.

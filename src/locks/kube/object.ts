@@ -38,6 +38,9 @@ export interface Shape extends Named {
   readonly timeGrainMs?: number;
 }
 
+/** What an object that is there shows. */
+export type Seen = Exclude<Sighting, { kind: 'absent' }>;
+
 export type Decoded =
   | {
       readonly kind: 'record';
@@ -78,7 +81,7 @@ export function known(value: unknown, shape: Shape): Known | undefined {
 }
 
 /** `dateMs` is the server's clock when it answered, where it told. */
-export function sightingOf({ version, object }: Known, shape: Shape, dateMs?: number): Sighting {
+export function sightingOf({ version, object }: Known, shape: Shape, dateMs?: number): Seen {
   const decoded = shape.decode(object);
   if (decoded.kind === 'unreadable') return { ...decoded, version };
   const { annotations, creationTimestamp } = metadataOf(object) as {

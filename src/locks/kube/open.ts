@@ -6,8 +6,9 @@
 import type { Clock } from '../../clock.ts';
 import { messageOf } from '../../common/errors.ts';
 import { loadKube } from '../../kube-api/config/load.ts';
-import { leaseLock } from './lease.ts';
-import type { Lock } from '../lock.ts';
+import { leaseLock, leaseShape } from './lease.ts';
+import { listObjects } from './list.ts';
+import type { ListAnswer, Lock } from '../lock.ts';
 import type { ObjectLockOptions } from './object-lock.ts';
 import type { CompleteOptions, LockKind, OpenLock, Standing, Store } from '../store.ts';
 import { openTransport, type Transport } from '../../kube-api/transport.ts';
@@ -33,6 +34,34 @@ export async function openClusterLock(options: ClusterOptions): Promise<OpenLock
   const loggedIn = async (until: AbortSignal): Promise<string | undefined> =>
     await target.authorize(false, until).then(() => undefined, messageOf);
   return { lock, namespace, fullName: `${namespace}/${name}`, warnings: target.warnings, loggedIn };
+}
+
+/** All locks of a namespace. Of a pair's objects the older kind's are listed, which exist for each. */
+export async function listClusterLocks(
+  options: Omit<ClusterOptions, 'name'>,
+  limitMs: number,
+): Promise<ListAnswer & { readonly namespace: string; readonly warnings: readonly string[] }> {
+  const { store, namespace: given, version, clock, env } = options;
+  const target = await loadKube({ clock, kubeconfig: store.kubeconfig, context: store.context, env });
+  const { warnings } = target;
+  const namespace = given ?? target.namespace;
+  if (namespace === undefined) throw new Error('the configuration names no namespace: use --namespace');
+  const transport = openTransport(target, { version, env });
+  try {
+    if (store.lockKind === 'lease') {
+      const answer = await listObjects({ transport, namespace, shape: leaseShape, isLock: () => true }, limitMs);
+      return { ...answer, namespace, warnings };
+    }
+    const { isAnnotated, shapes } = await import('./annotation.ts');
+    const shape = shapes[store.lockKind.startsWith('endpoints') ? 'endpoints' : 'configmaps'];
+    return {
+      ...(await listObjects({ transport, namespace, shape, isLock: isAnnotated }, limitMs)),
+      namespace,
+      warnings,
+    };
+  } finally {
+    transport.close();
+  }
 }
 
 async function assignedLock(

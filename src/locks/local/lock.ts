@@ -13,6 +13,8 @@ import { codeOf, messageOf } from '../../common/errors.ts';
 import { isJson, parseJson } from '../../common/json.ts';
 import type {
   Attempt,
+  ListAnswer,
+  Listed,
   Lock,
   ReadAnswer,
   RehearsalAnswer,
@@ -68,6 +70,24 @@ export async function localLock({ folder, namespace, name, clock }: LocalLockOpt
   return new LocalLock(`local lock ${namespace}/${name}`, folder, versions, clock);
 }
 
+/** All locks of a namespace in a folder that is there; none where it is not. */
+export async function listLocalLocks(folder: string, namespace: string, clock: Clock): Promise<ListAnswer> {
+  const locks: Listed[] = [];
+  try {
+    for (const entry of await readdir(join(folder, namespace))) {
+      const name = /^(.+)\.lock$/.exec(entry)?.[1];
+      const found = name === undefined ? undefined : await localLock({ folder, namespace, name, clock });
+      const answer = await found?.read({ limitMs: Infinity });
+      if (answer?.kind === 'failed') return answer;
+      if (name !== undefined && answer !== undefined && answer.sighting.kind !== 'absent')
+        locks.push({ name, sighting: answer.sighting, dateMs: answer.dateMs });
+    }
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') return { kind: 'failed', trouble: storageTrouble('read', folder, error) };
+  }
+  return { kind: 'listed', locks };
+}
+
 class LocalLock implements Lock {
   /** The numbered files. */
   readonly #versions: string;
@@ -87,7 +107,8 @@ class LocalLock implements Lock {
 
   async read(): Promise<ReadAnswer> {
     try {
-      return { kind: 'sighted', sighting: await this.#current() };
+      const sighting = await this.#current();
+      return { kind: 'sighted', sighting, dateMs: this.#clock.now().wall };
     } catch (error) {
       return { kind: 'failed', trouble: storageTrouble('read', this.name, error) };
     }

@@ -1,0 +1,156 @@
+// What is said of a lock that was looked at: the view of one lock, the row among many, the line of JSON. Decides words,
+// columns and fields; docs/status.md tells the fields, which stay what they are.
+// Knows neither how a lock was looked at (look.ts) nor where the text goes.
+// Invariant: what another clock told is marked with ~; names went through `printable` but in JSON, which escapes them.
+
+import { nameCap, printable } from '../common/printable.ts';
+import { count, span } from '../common/quantity.ts';
+import { type HolderRun, listKeys } from '../job/key.ts';
+import { type Claim, type Entry, parseJobs } from '../job/record.ts';
+import { outcomeWord } from '../job/tell.ts';
+import type { Look } from './look.ts';
+
+export const lockColumns = ['LOCK', 'HOLDER', 'SINCE', 'RENEWED', 'LEASE', 'TRANSITIONS', 'JOB', 'LAST'] as const;
+export const keyColumns = ['KEY', 'OUTCOME', 'ATTEMPTS', 'WHEN', 'TOOK', 'BY', 'STATUS'] as const;
+
+/** Of one lock, for people. */
+export function viewOf(look: Look, nowMs: number): string {
+  const { fullName } = look;
+  const indent = ' '.repeat(Math.max(fullName.length, 12) + 3);
+  const lines = [`${fullName.padEnd(indent.length)}${standing(look, nowMs)}`];
+  const { sighting } = look;
+  if (sighting.kind !== 'absent')
+    lines.push(`${indent}uid ${sighting.version.object}, version ${sighting.version.state}`);
+  const { running } = jobsOf(look);
+  if (running) {
+    const { key, attempt, at } = running;
+    const forMs = timeOf(look, nowMs) - Date.parse(at);
+    lines.push(`${'running'.padEnd(indent.length)}key ${key}, attempt ${String(attempt)}, for ~${span(forMs)}`);
+  }
+  const why = unreadableJob(look);
+  if (why !== undefined) lines.push(`${'keys'.padEnd(indent.length)}cannot be read: ${why}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function standing(look: Look, nowMs: number): string {
+  const { sighting, state, isObserved } = look;
+  if (sighting.kind === 'absent') return 'does not exist: it was never taken, or it was deleted';
+  if (sighting.kind === 'unreadable') return `held, by a record that cannot be read: ${printable(sighting.text)}`;
+  const { holderIdentity, acquireTime, renewTime, leaseDurationSeconds, leaseTransitions } = sighting.record;
+  const transitions = count(leaseTransitions, 'transition');
+  if (state === 'free') return `free, ${transitions}`;
+  const ago = (time: string): string => ageText(timeOf(look, nowMs) - Date.parse(time), '~');
+  const lease = `lease ${span(leaseDurationSeconds * 1000)}`;
+  const held = `held by ${printable(holderIdentity, nameCap)} since ${ago(acquireTime)}, renewed ${ago(renewTime)} ago`;
+  if (state === 'held') return `${held}, ${lease}, ${transitions}`;
+  const why = isObserved ? 'no renewal was seen for a whole lease' : 'its lease is over, or its clock is behind';
+  return `${held}, ${lease}: ${why}`;
+}
+
+export function rowOf(look: Look, nowMs: number): string[] {
+  const { fullName, sighting, state } = look;
+  const { running, entries } = jobsOf(look);
+  const [last] = entries;
+  const job = running ? `running ${running.key}` : '-';
+  const lastText = last ? `${last.key} ${outcomeWord(last.outcome)} ${age(look, last.at, nowMs)}` : '-';
+  if (sighting.kind !== 'record')
+    return [fullName, sighting.kind === 'unreadable' ? '?' : '-', '-', '-', '-', '-', '-', '-'];
+  const { holderIdentity, acquireTime, renewTime, leaseDurationSeconds, leaseTransitions } = sighting.record;
+  const isHeld = holderIdentity !== '';
+  return [
+    fullName,
+    isHeld ? printable(holderIdentity, nameCap) : '-',
+    isHeld ? age(look, acquireTime, nowMs) : '-',
+    isHeld ? `${age(look, renewTime, nowMs)}${state === 'over' ? ' !' : ''}` : '-',
+    isHeld ? span(leaseDurationSeconds * 1000) : '-',
+    String(leaseTransitions),
+    job,
+    lastText,
+  ];
+}
+
+/** The keys of a lock, the newest first; what runs now comes before them. */
+export function keyRows(look: Look): string[][] {
+  const { running, entries } = jobsOf(look);
+  const first = running
+    ? [[running.key, 'running', String(running.attempt), running.at, '-', printable(running.by, nameCap), '-']]
+    : [];
+  return [...first, ...entries.map(keyRow)];
+}
+
+function keyRow({ key, outcome, attempts, at, tookMs, by }: Entry): string[] {
+  const took = tookMs === undefined ? '-' : span(tookMs);
+  const status = outcome.kind === 'failed' ? String(outcome.status) : '-';
+  return [key, outcomeWord(outcome), String(attempts), at, took, printable(by, nameCap), status];
+}
+
+/** A line; its fields are documented, and new ones may come. */
+export function jsonOf(look: Look, nowMs: number): string {
+  const { fullName: lock, sighting, state, isObserved: observed } = look;
+  const base = { lock, state, held: state === 'held' || state === 'unreadable', observed };
+  if (sighting.kind !== 'record') return `${JSON.stringify({ ...base, holder: null, job: null })}\n`;
+  const { record, version } = sighting;
+  const time = timeOf(look, nowMs);
+  const since = (text: string): number | null => (Number.isNaN(Date.parse(text)) ? null : time - Date.parse(text));
+  return `${JSON.stringify({
+    ...base,
+    holder: record.holderIdentity === '' ? null : record.holderIdentity,
+    sinceMs: since(record.acquireTime),
+    renewedMsAgo: since(record.renewTime),
+    leaseMs: record.leaseDurationSeconds * 1000,
+    transitions: record.leaseTransitions,
+    uid: version.object,
+    version: version.state,
+    job: jobJson(look),
+  })}\n`;
+}
+
+/** Undefined where none is known. */
+export function lastSuccessMs(look: Look): number | undefined {
+  const at = jobsOf(look).entries.find(({ outcome }) => outcome.kind === 'ok')?.at;
+  return at === undefined ? undefined : Date.parse(at);
+}
+
+/** Who signed the record, if its holder may be alive: a claim of another run is over. */
+export function holderRun({ sighting, state }: Look): HolderRun {
+  return sighting.kind === 'record' && state === 'held' ? sighting.signature?.run : undefined;
+}
+
+/** The server's clock where it told, else ours. */
+export function timeOf({ dateMs }: Look, nowMs: number): number {
+  return dateMs ?? nowMs;
+}
+
+function noteOf({ sighting }: Look): string | undefined {
+  return sighting.kind === 'record' ? sighting.note : undefined;
+}
+
+function jobsOf(look: Look): { running: Claim | undefined; entries: readonly Entry[] } {
+  return listKeys(parseJobs(noteOf(look)), holderRun(look));
+}
+
+function unreadableJob(look: Look): string | undefined {
+  const reading = parseJobs(noteOf(look));
+  return reading.kind === 'unreadable' ? reading.why : undefined;
+}
+
+function jobJson(look: Look): unknown {
+  const reading = parseJobs(noteOf(look));
+  if (reading.kind !== 'record') return reading.kind === 'absent' ? null : { unreadable: reading.why };
+  const { running, entries } = jobsOf(look);
+  const { since, cursor } = reading.record;
+  const claim = running && { key: running.key, attempt: running.attempt, by: running.by, at: running.at };
+  const keys = entries.map(({ key, outcome, attempts, at, tookMs, by }) => ({
+    ...{ key, outcome: outcome.kind, ...(outcome.kind === 'failed' && { status: outcome.status }) },
+    ...{ attempts, at, tookMs: tookMs ?? null, by },
+  }));
+  return { since, cursor: cursor ?? null, running: claim ?? null, keys };
+}
+
+function age(look: Look, time: string, nowMs: number): string {
+  return ageText(timeOf(look, nowMs) - Date.parse(time), '~');
+}
+
+function ageText(ms: number, mark: string): string {
+  return Number.isNaN(ms) ? '?' : `${mark}${span(ms)}`;
+}
