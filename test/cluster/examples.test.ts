@@ -43,16 +43,36 @@ onServers('the example', ({ client }) => {
     expect(status).toBe(400);
   });
 
-  test('names one lock and one service account in all its files', () => {
+  test('names locks and service accounts for which an example has the rights', () => {
     const all = files.flatMap(manifests);
     const text = JSON.stringify(all);
-    const [rule] = all.flatMap(({ rules }) => rules ?? []);
-    expect(rule?.resourceNames).toEqual(['reports']);
-    expect(text.match(/"--lock","reports"|"--lock=reports"/g)).toHaveLength(2);
+    const allowed = all.flatMap(({ rules }) => rules ?? []).flatMap(({ resourceNames }) => resourceNames ?? []);
+    const locks = [...text.matchAll(/"--lock(?:","|=)(?:\w+\/)?([\w-]+)"/g)].map(([, name]) => name);
+    expect(new Set(locks)).toEqual(new Set(allowed));
+    expect(locks).toHaveLength(4);
     const accounts = new Set([...text.matchAll(/"serviceAccountName":"([^"]+)"/g)].map(([, name]) => name));
-    expect([...accounts]).toEqual(all.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata }) => metadata.name));
+    const made = all.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata }) => metadata.name);
+    expect(accounts).toEqual(new Set(made));
     expect(all.map(({ kind }) => kind)).not.toContain('Lease');
   });
+
+  test.each(['cronjob.yaml', 'cronjob-two-clusters.yaml', 'migrate.yaml'])(
+    '%s runs its command once, started in three places at one moment, and all of them succeed',
+    async (file) => {
+      const args = argsIn(manifests(file));
+      const flags = args.slice(0, args.indexOf('--')).filter((flag) => !/^--(?:lock|kubeconfig)=/.test(flag));
+      const lock = args.find((flag) => flag.startsWith('--lock='))?.replace(/.*[=/]/, '') ?? '';
+      const its = manifests(file).flatMap((manifest) => manifest.rules ?? []);
+      await staged(client, async ({ start: run, folder: where }) => {
+        const starts = path.join(where, 'starts');
+        const command = ['sh', '-c', `echo "$LEADER_RUN_KEY" >> ${starts}; sleep 0.1`];
+        const places = await Promise.all(['a', 'b', 'c'].map((name) => run(name, { lock, flags, command, timing: [] })));
+        const ends = await Promise.all(places.map((place) => place.end(60_000)));
+        expect(ends.map(({ status }) => status)).toEqual([0, 0, 0]);
+        expect(readFileSync(starts, 'utf8').trim().split('\n')).toHaveLength(1);
+      }, { rules: its.length > 0 ? its : rules });
+    },
+  );
 
   test('gives the rights to lead, to stand by and to take over', async () => {
     await staged(client, async ({ start: run }) => {
@@ -90,6 +110,12 @@ onServers('the example', ({ client }) => {
     }, { rules: less });
   });
 }, { inTurn: true });
+
+/** Of the first container that runs leader-run. */
+function argsIn(all: readonly Manifest[]): string[] {
+  const [text = '[]'] = /\["--(?:lock|kubeconfig)=[^\]]*\]/.exec(JSON.stringify(all)) ?? [];
+  return JSON.parse(text) as string[];
+}
 
 function collectionOf({ apiVersion, kind, metadata }: Manifest): string {
   const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
