@@ -4,6 +4,7 @@
 
 export { LeaderElector } from './elector/leader-elector.ts';
 export type { LeaderCallbacks, LeaderElectionConfig, LeaderTerm, RunEnd } from './elector/leader-elector.ts';
+export type { Notes, Page, Work } from './elector/notes.ts';
 export type { Outcome, Patience, Token } from './elector/state.ts';
 export type { Elected, Term } from './elector/term.ts';
 export type { Leash } from './elector/timing.ts';
