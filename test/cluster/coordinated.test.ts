@@ -38,6 +38,19 @@ onServers('a coordinated leader-run', ({ client, figures }) => {
     }, { rules });
   });
 
+  test('runs a key once: who comes when it is done leaves no candidate behind that the server could choose', async () => {
+    await staged(client, async (stage) => {
+      const flags = [...version('1.5.0'), '--once-per=v42'];
+      const alice = await stage.start('alice', { flags, command: ['true'] });
+      expect(await alice.end(60_000)).toMatchObject({ status: 0 });
+      expect(await alice.event('attempt-ended')).toMatchObject({ key: 'v42', outcome: 'ok', stored: true });
+      const late = await stage.start('late', { flags, command: ['true'] });
+      expect(await late.end(60_000)).toMatchObject({ status: 0 });
+      expect(late.all('command-started')).toEqual([]);
+      expect((await client.admin('GET', candidatePath(stage, 'late'))).status).toBe(404);
+    }, { rules });
+  });
+
   test('answers the question whether it lives, asked by a clock that is ahead of its own', async () => {
     await staged(client, async (stage) => {
       await stage.start('alice', { flags: version('1.5.0') });
