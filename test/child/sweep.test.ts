@@ -1,0 +1,98 @@
+// Who belongs to a command, by a /proc that the test makes up: names and orders of processes that nobody can bring
+// about at will, and a system that has no descriptor left. Real processes are looked for in test/process/sweep.test.ts.
+// Invariant under test: whom nobody could look at is not gone.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { handsOn } from '../../src/child/hands.ts';
+import { CommandTree } from '../../src/child/sweep.ts';
+
+const machine = vi.hoisted(() => ({ proc: '', error: (_: string): string | undefined => undefined }));
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const there = (path: string): string => path.replace(/^\/proc/, machine.proc);
+  return {
+    ...fs,
+    openSync: (path: string, flags: string) => {
+      const code = machine.error(path);
+      if (code !== undefined) throw Object.assign(new Error(code), { code });
+      return fs.openSync(there(path), flags);
+    },
+    readdirSync: (path: string) => fs.readdirSync(there(path)),
+  };
+});
+
+/** No process has so large a number (PID_MAX_LIMIT), so that no signal can hit one. */
+const first = 5_000_000;
+const pgid = first;
+const cookie = 'LEADER_RUN_COOKIE_1=';
+
+interface Made {
+  readonly pid: number;
+  readonly name?: string;
+  readonly parent?: number;
+  readonly group?: number;
+  readonly session?: number;
+  readonly environment?: string;
+}
+
+function put({ pid, name = 'sleep', parent = 1, group = pid, session = group, environment = '' }: Made): void {
+  mkdirSync(join(machine.proc, String(pid)), { recursive: true });
+  const more = Array<number>(15).fill(0).join(' ');
+  writeFileSync(
+    join(machine.proc, String(pid), 'stat'),
+    `${pid} (${name}) S ${parent} ${group} ${session} ${more} 1000 0 0\n`,
+  );
+  writeFileSync(join(machine.proc, String(pid), 'environ'), environment);
+}
+
+beforeEach(() => {
+  machine.proc = mkdtempSync(join(tmpdir(), 'leader-run-proc-'));
+  put({ pid: pgid });
+});
+afterEach(() => {
+  machine.error = () => undefined;
+  rmSync(machine.proc, { recursive: true });
+});
+
+function tree(): CommandTree {
+  return new CommandTree({ pgid, cookie, forks: 0 });
+}
+
+function look(of = tree()): number[] {
+  return of.look().map(({ pid }) => pid);
+}
+
+test.each(['sh', 'a) b', ') S 1 1 1', '))', '(x) (y)', '', 'two\nlines) S'])('a process named %j is found by its parent', (name) => {
+  const kid = first + 1;
+  put({ pid: kid, name, parent: pgid });
+  expect(look()).toEqual([pgid, kid]);
+});
+
+test('descendants are found to the last one, in whatever order they are listed', () => {
+  // Numbers that have come all the way round: each child before its parent.
+  const kids = Array.from({ length: 12 }, (_, index) => first + 50 - index);
+  for (const [index, pid] of kids.entries()) put({ pid, parent: index === 0 ? pgid : (kids[index - 1] ?? 0) });
+  expect(look().sort()).toEqual([pgid, ...kids].sort());
+});
+
+test('a cookie is found in an environment of any size, and only as the name of a variable', () => {
+  const fill = `FILL=${'x'.repeat(300_000)}\0`;
+  put({ pid: first + 1, environment: `${fill}${cookie}1\0` });
+  put({ pid: first + 2, environment: `${cookie}1\0${fill}` });
+  put({ pid: first + 3, environment: `X${cookie}1\0` });
+  expect(look()).toEqual([pgid, first + 1, first + 2]);
+});
+
+test.each(['EMFILE', 'ENFILE', 'ENOMEM'])('a look that comes to nothing for want of %s finds nobody gone', (code) => {
+  const one = tree();
+  const hands = handsOn(pgid, one, () => undefined, () => undefined);
+  expect(hands.look()?.map(({ pid }) => pid)).toEqual([pgid]);
+  machine.error = (path) => (path.endsWith(`/${pgid}/stat`) ? code : undefined);
+  expect(() => one.look()).toThrow(code);
+  expect(hands.look()).toBeUndefined();
+  machine.error = (path) => (path.endsWith(`/${pgid}/stat`) ? 'ENOENT' : undefined);
+  expect(hands.look()).toEqual([]);
+});
