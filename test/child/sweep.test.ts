@@ -7,9 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { handsOn } from '../../src/child/hands.ts';
-import { CommandTree } from '../../src/child/sweep.ts';
+import { CommandTree, keepDescriptor } from '../../src/child/sweep.ts';
 
-const machine = vi.hoisted(() => ({ proc: '', error: (_: string): string | undefined => undefined }));
+const machine = vi.hoisted(() => ({
+  proc: '',
+  error: (_: string): string | undefined => undefined,
+  /** The last one that was opened on /dev/null, until it is closed. */
+  spare: -1,
+}));
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
   const there = (path: string): string => path.replace(/^\/proc/, machine.proc);
@@ -18,7 +23,13 @@ vi.mock('node:fs', async (original) => {
     openSync: (path: string, flags: string) => {
       const code = machine.error(path);
       if (code !== undefined) throw Object.assign(new Error(code), { code });
-      return fs.openSync(there(path), flags);
+      const file = fs.openSync(there(path), flags);
+      if (path === '/dev/null') machine.spare = file;
+      return file;
+    },
+    closeSync: (file: number) => {
+      if (file === machine.spare) machine.spare = -1;
+      fs.closeSync(file);
     },
     readdirSync: (path: string) => fs.readdirSync(there(path)),
   };
@@ -95,4 +106,15 @@ test.each(['EMFILE', 'ENFILE', 'ENOMEM'])('a look that comes to nothing for want
   expect(hands.look()).toBeUndefined();
   machine.error = (path) => (path.endsWith(`/${pgid}/stat`) ? 'ENOENT' : undefined);
   expect(hands.look()).toEqual([]);
+});
+
+test('a descriptor is kept to be given up for a look when there is no other, and then kept again', () => {
+  keepDescriptor();
+  expect(machine.spare).not.toBe(-1);
+  const one = tree();
+  machine.error = () => (machine.spare === -1 ? undefined : 'EMFILE');
+  expect(look(one)).toEqual([pgid]);
+  machine.error = () => undefined;
+  expect(look(one)).toEqual([pgid]);
+  expect(machine.spare).not.toBe(-1);
 });

@@ -38,7 +38,9 @@ export interface MadeUp {
 /** What a signal does: it is written down, and ends whoever it is for and who ends of it. */
 const signalScript = `
 cd "\${0%/*}"
+read -r uptime rest < uptime
 echo "$1 $2" >> signals
+echo "$uptime" >> times
 for dir in [0-9]*; do
   read -r group < "$dir/group"
   [ "$dir" = "$2" ] || [ "-$group" = "$2" ] || continue
@@ -102,6 +104,11 @@ export class MadeUpMachine {
   /** Each as `KILL 5000000`, in their order. */
   get signals(): string[] {
     return textOf(join(this.folder, 'signals')).split('\n').filter(Boolean);
+  }
+
+  /** The instants of these, in seconds of this machine. */
+  get times(): number[] {
+    return textOf(join(this.folder, 'times')).split('\n').filter(Boolean).map(Number);
   }
 
   isAlive(pid: number): boolean {

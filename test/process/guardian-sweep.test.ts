@@ -152,6 +152,16 @@ describe.for(kinds)('the guardian in %s', (kind) => {
     expect(guardian.stdout).not.toContain('A 2');
   });
 
+  its('gives an orphan a moment to end by itself', async ({ begin, expect, skip }) => {
+    if (lacks(kind) !== undefined) return skip(lacks(kind));
+    const { machine, guardian } = await begin();
+    guardian.process.stdin?.end();
+    expect(await guardian.end()).toMatchObject({ status: 9 });
+    expect(machine.signals.slice(0, 3)).toEqual([`TERM -${group}`, `CONT -${group}`, `KILL -${group}`]);
+    const [, toldAt = Infinity, killedAt = 0] = machine.times;
+    expect(killedAt - toldAt).toBeGreaterThan(0.1);
+  });
+
   its('gives an orphan the time to its deadline, where that is less than a moment', async ({ begin, expect, skip }) => {
     if (lacks(kind) !== undefined) return skip(lacks(kind));
     const { machine, guardian } = await begin((made) => {
