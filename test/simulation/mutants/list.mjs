@@ -4,11 +4,10 @@
 // A number in brackets names a mistake that other electors have made, or might.
 // Invariant: `npm run mutants` says which suite killed each; one that survives fails it.
 
-const simulator = [{ kind: 'simulation' }, { kind: 'search' }];
-const unit = (...files) => ({ kind: 'unit', files });
-const processes = (...files) => ({ kind: 'process', files });
-/** Tests of one file with these words in their titles. */
-const titled = (file, title) => ({ kind: 'process', files: [file], title });
+import { mutants as ofChild } from './child.mjs';
+import { mutants as ofClient } from './client.mjs';
+import { processes, simulator, titled, unit } from './suites.mjs';
+
 /** A mistake in core.ts may need what sightings.ts keeps for itself. */
 const lentToCore = (name) => [
   { file: 'src/elector/sightings.ts', find: `\nfunction ${name}(`, replace: `\nexport function ${name}(` },
@@ -126,4 +125,6 @@ export const mutants = [
   { name: 'the gate opens when leader-run goes away from it', file: 'src/child/gate/gate.ts', find: 'IFS= read -r line <&3 || exit 125', replace: 'IFS= read -r line <&3 || break', suites: [titled('test/process/signals.test.ts', 'ends a standby at once')] },
   { name: 'the guardian does not notice that leader-run is gone', file: 'src/child/guardian/script.ts', find: '[ $status -gt 128 ] || [ $((now - begun)) -ge $((slice - 3)) ] || orphaned', replace: ':', suites: [processes('test/process/wrapper-killed.test.ts')] },
   { name: '[20] the guardian obeys after its deadline', file: 'src/child/guardian/script.ts', find: "    [ $now -lt \"$deadline\" ] || finish 'the lease is about to end and was not renewed'", replace: '', suites: [processes('test/process/guardian.test.ts', 'test/process/loss.test.ts')] },
+  ...ofChild,
+  ...ofClient,
 ];
