@@ -85,6 +85,17 @@ describe.each(['h2', 'http/1.1'] as const)('over %s', (protocol) => {
     expect(await ask()).toMatchObject({ status: 200 });
   });
 
+  test('a close ends all connections, also one that takes no new requests and has a watch on it', async () => {
+    const { api, transport, ended, rotate, ask } = await begin(protocol);
+    rotate();
+    expect(await ask()).toMatchObject({ status: 200 });
+    transport.close();
+    await ended;
+    await vi.waitFor(() => {
+      expect(api.alive()).toBe(0);
+    });
+  });
+
   test('a watch whose connection died has failed, and was not ended by the server', async () => {
     const { api, ended } = await begin(protocol);
     api.reset();
