@@ -12,6 +12,8 @@ import { CommandTree, keepDescriptor } from '../../src/child/sweep.ts';
 const machine = vi.hoisted(() => ({
   proc: '',
   error: (_: string): string | undefined => undefined,
+  /** Comes after the processes were listed, and before one of them is read. */
+  listed: (): void => undefined,
   /** The last one that was opened on /dev/null, until it is closed. */
   spare: -1,
 }));
@@ -31,7 +33,11 @@ vi.mock('node:fs', async (original) => {
       if (file === machine.spare) machine.spare = -1;
       fs.closeSync(file);
     },
-    readdirSync: (path: string) => fs.readdirSync(there(path)),
+    readdirSync: (path: string) => {
+      const names = fs.readdirSync(there(path));
+      machine.listed();
+      return names;
+    },
   };
 });
 
@@ -65,6 +71,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   machine.error = () => undefined;
+  machine.listed = () => undefined;
   rmSync(machine.proc, { recursive: true });
 });
 
@@ -87,6 +94,39 @@ test('descendants are found to the last one, in whatever order they are listed',
   const kids = Array.from({ length: 12 }, (_, index) => first + 50 - index);
   for (const [index, pid] of kids.entries()) put({ pid, parent: index === 0 ? pgid : (kids[index - 1] ?? 0) });
   expect(look().sort()).toEqual([pgid, ...kids].sort());
+});
+
+test('a child that is born behind the listing is found, though its parent is gone before it is read', () => {
+  const births = (count: number): void => {
+    writeFileSync(join(machine.proc, 'stat'), `processes ${String(count)}\n`);
+  };
+  births(100);
+  const one = new CommandTree({ pgid, cookie, forks: 100 });
+  machine.listed = () => {
+    machine.listed = () => undefined;
+    put({ pid: first + 1, environment: `${cookie}1\0` });
+    rmSync(join(machine.proc, String(pgid)), { recursive: true });
+    births(101);
+  };
+  expect(look(one)).toEqual([first + 1]);
+});
+
+test('a group that a member has led stays the command’s after that member, for as long as anybody is in it', () => {
+  const [leader, kid] = [first + 1, first + 2];
+  put({ pid: leader, parent: pgid });
+  put({ pid: kid, parent: leader, group: leader });
+  const one = tree();
+  expect(look(one)).toEqual([pgid, leader, kid]);
+  rmSync(join(machine.proc, String(leader)), { recursive: true });
+  put({ pid: kid, group: leader });
+  put({ pid: first + 3, group: leader });
+  expect(look(one)).toEqual([pgid, kid, first + 3]);
+  // A number that nobody uses any more may soon be a stranger's.
+  for (const pid of [kid, first + 3]) rmSync(join(machine.proc, String(pid)), { recursive: true });
+  expect(look(one)).toEqual([pgid]);
+  put({ pid: leader });
+  put({ pid: first + 4, group: leader });
+  expect(look(one)).toEqual([pgid]);
 });
 
 test('a cookie is found in an environment of any size, and only as the name of a variable', () => {

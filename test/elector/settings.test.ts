@@ -1,5 +1,6 @@
 // What a LeaderElector makes of its settings, and what it adds itself: the wait for a holder of another kind, and dice
 // of its own, so that a crowd of candidates does not act as one. On a lock in memory and a clock that the test moves.
+// Does not know who else wants the lock: each candidate has one of its own.
 
 import { expect, test } from 'vitest';
 import { LeaderElector, type LeaderElectionConfig } from '../../src/elector/leader-elector.ts';

@@ -1,5 +1,6 @@
 // A cluster's own CA replaces all others: whoever has a certificate of a public authority for the server's name gets
-// nothing. The public ones are Node's; here a stranger is among them.
+// nothing. The public ones are Node's; here a stranger is among them. What a kubeconfig or the machine gives is tested
+// in config/trust.test.ts.
 import { beforeAll, expect, test, vi } from 'vitest';
 import { startDeadline } from '../../src/kube-api/failure.ts';
 import { openTransport } from '../../src/kube-api/transport.ts';

@@ -152,6 +152,15 @@ describe.for(kinds)('the guardian in %s', (kind) => {
     expect(guardian.stdout).not.toContain('A 2');
   });
 
+  its('touches nobody any more once it has let go of the command', async ({ begin, expect, skip }) => {
+    if (lacks(kind) !== undefined) return skip(lacks(kind));
+    const { machine, guardian } = await begin();
+    guardian.process.stdin?.end(`D 1 ${machine.centiseconds + 20}\nX 2\n`);
+    expect(await guardian.end()).toMatchObject({ status: 0 });
+    expect(guardian.stdout).toBe('R\nA 1\nA 2\n');
+    expect(machine.signals).toEqual([]);
+  });
+
   its('gives an orphan a moment to end by itself', async ({ begin, expect, skip }) => {
     if (lacks(kind) !== undefined) return skip(lacks(kind));
     const { machine, guardian } = await begin();

@@ -88,6 +88,15 @@ test('an answer counts for its own line, and for no other that was sent', async 
   });
 });
 
+test('an answer counts also when it comes in pieces, and with others', async () => {
+  const armed = [1, 2, 3].map((each) => followed(guardian.arm(at(each * 10_000).deadline)));
+  await settled();
+  for (const piece of ['A', ' 1\nA ', '2\nA 3', '\n']) fake(0).stdout.write(piece);
+  await vi.waitFor(() => {
+    expect(armed.map(({ value }) => value)).toEqual([true, true, true]);
+  });
+});
+
 test('a deadline is rounded to earlier, never to later', async () => {
   const base = clock.now();
   void guardian.arm({ mono: base.mono + 1_009, boot: base.boot + 1_009 });
