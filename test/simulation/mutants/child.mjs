@@ -87,4 +87,18 @@ export const mutants = [
   { name: 'who may not be looked at is gone', file: 'src/child/sweep.ts', find: 'hasCookie(pid, cookie) === undefined && isLikeUs(pid)', replace: 'hasCookie(pid, cookie) === null && isLikeUs(pid)', suites: [titled('test/process/unseen.test.ts', 'that is not dumpable')] },
   { name: 'no descriptor is kept for a look', file: 'src/child/sweep.ts', find: "    spareDescriptor ??= openSync('/dev/null', 'r');\n", replace: '', suites: sweep },
   { name: 'a descriptor is kept for one look', file: 'src/child/sweep.ts', find: '        keepDescriptor();\n', replace: '', suites: sweep },
+  { name: 'a look that found nobody is believed, whoever was born meanwhile', file: 'src/child/sweep.ts', find: 'return found.length > 0 || countForks() === forks ? found :', replace: 'return found.length >= 0 || forks < 0 ? found :', suites: sweep },
+  { name: "a group is none of the command's once its leader has ended", file: 'src/child/sweep.ts', find: 'return this.#led.has(number) || members.has(number);', replace: 'return members.has(number);', suites: sweep },
+  { name: "a group that a member has led is the command's for ever", file: 'src/child/sweep.ts', find: 'this.#led = new Set(used.filter(', replace: 'this.#led = new Set([...this.#led, ...members.keys()].filter(', suites: sweep },
+  { name: 'a doubt is told with each look', file: 'src/child/hands.ts', find: '      told.add(pid);\n', replace: '', suites: [titled('test/process/unseen.test.ts', 'that is not dumpable')] },
+  // A guardian among others.
+  { name: 'the guardian keeps the command that it was to let go', file: script, find: "'X '*) deadline= pgid=;", replace: "'X '*) deadline=;", suites: swept('once it has let go') },
+  { name: "Node's guardian keeps the command that it was to let go", file: node, find: "if (word === 'X') pgid = deadline = undefined;", replace: "if (word === 'X') deadline = undefined;", suites: swept('once it has let go') },
+  { name: 'a line that came in pieces is obeyed by its last piece', file: script, find: 'line=$part$line part=\n', replace: 'part=\n', suites: [titled('test/process/guardian.test.ts', 'that came in pieces')] },
+  { name: 'an answer that came in pieces is lost', file: 'src/child/guardian/guardian.ts', find: "rest = lines.pop() ?? '';", replace: 'lines.pop();', suites: keeper },
+  { name: "the guardian is in leader-run's group", file: 'src/child/guardian/guardian.ts', find: '      detached: true,\n', replace: '', suites: [titled('test/process/guardian.test.ts', 'to the whole group')] },
+  { name: 'the guardian keeps a folder in use', file: 'src/child/guardian/guardian.ts', find: "      cwd: '/',\n", replace: '', suites: [titled('test/process/guardian.test.ts', 'keeps no folder in use')] },
+  { name: 'a guardian that is lost for good costs nothing', file: 'src/child/guardian/guardian.ts', find: '      this.#options.onFailure(\n', replace: '      void (\n', suites: [titled('test/process/guardian.test.ts', 'costs the command its life')] },
+  { name: 'after a guardian that has killed there is no other', file: 'src/child/supervisor.ts', find: '      await this.#guardian.ready();\n', replace: '', suites: [titled('test/process/wrapper-killed.test.ts', 'once it is continued')] },
+  { name: 'the command carries no cookie', file: 'src/child/supervisor.ts', find: "{ ...inherited, [cookie]: '1' }", replace: '{ ...inherited }', suites: [titled('test/process/leftovers.test.ts', 'is killed with the command when the lock is lost')] },
 ];

@@ -27,6 +27,7 @@ export const mutants = [
   { name: 'a request that waits for its connection counts as sent', file: 'src/kube-api/transport.ts', find: '      const connection = await this.#connect(credentials, signal);', replace: '      starts();\n      const connection = await this.#connect(credentials, signal);', suites: transport },
   { name: 'a 401 is answered by the same credentials again', file: 'src/kube-api/transport.ts', find: 'if (sameCredentials(fresh, credentials)) return', replace: 'if (again) return', suites: transport },
   { name: 'an answer is read for as long as it comes', file: 'src/kube-api/transport.ts', find: 'if (text.length > answerCap)', replace: 'if (text.length > Infinity)', suites: transport },
+  { name: 'a close leaves what is open', file: 'src/kube-api/transport.ts', find: '    for (const connection of this.#alive) connection.destroy();\n', replace: '', suites: retired },
   // Whom it trusts.
   { name: 'through a proxy nothing is verified', file: 'src/kube-api/dial.ts', find: 'rejectUnauthorized: !trust.insecure,\n', replace: 'rejectUnauthorized: !trust.insecure && proxy === undefined,\n', suites: proxy },
   { name: 'a proxy is not verified', file: 'src/kube-api/dial.ts', find: 'rejectUnauthorized: !trust.insecure };', replace: 'rejectUnauthorized: false };', suites: proxy },
@@ -48,6 +49,9 @@ export const mutants = [
   { name: 'a plugin asks on the terminal also while the command runs', file: 'src/kube-api/config/exec-plugin.ts', find: 'const terminal = first && onTerminal();', replace: 'const terminal = onTerminal();', suites: plugin },
   { name: 'a plugin that failed is run again at once', file: 'src/kube-api/config/exec-plugin.ts', find: 'surelyElapsed(now, failed.since) < failed.pauseMs', replace: 'surelyElapsed(now, failed.since) < 0', suites: plugin },
   { name: 'credentials that have expired are shown', file: 'src/kube-api/config/exec-plugin.ts', find: 'kept !== undefined && !(kept.expireBy !== undefined && possiblyPast(now, kept.expireBy));', replace: 'kept !== undefined;', suites: plugin },
+  { name: 'two who wait log in twice', file: 'src/kube-api/config/exec-plugin.ts', find: '    if (running !== undefined) return running;\n', replace: '', suites: plugin },
+  { name: 'what a plugin has started outlives its limit', file: 'src/kube-api/config/plugin-run.ts', find: "sendSignal(-pid, 'SIGKILL')", replace: "sendSignal(pid, 'SIGKILL')", suites: plugin },
+  { name: 'the groups of an impersonated user are left out', file: 'src/kube-api/config/user.ts', find: "texts(user, 'as-groups', user.fields['as-groups'] ?? [])", replace: '[]', suites: [unit('test/kube-api/config/impersonation.test.ts')] },
   // Locks.
   { name: 'each sighting follows the last one of any watch', edits: [
     { file: 'src/locks/kube/watch.ts', find: 'let refusals = 0;', replace: 'let refusals = 0;\n  let lastOfAny: Version | undefined;' },
@@ -64,6 +68,7 @@ export const mutants = [
   { name: 'a ping that comes while the candidate is written is not answered', file: 'src/locks/kube/lease-candidate.ts', find: 'if (this.#busy === undefined) void this.#renew(limitMs);\n    else this.#isAskedMeanwhile = true;', replace: 'if (this.#busy === undefined) void this.#renew(limitMs);', suites: candidate },
   { name: 'a ping is answered by a clock that is behind', file: 'src/locks/kube/lease-candidate.ts', find: 'Math.max(wallMs, pingMs + 1)', replace: 'wallMs', suites: candidate },
   { name: 'a candidate stands before it has seen the Lease', file: 'src/locks/kube/coordinated.ts', find: 'this.#isSeen ? await', replace: 'true ? await', suites: coordinated },
+  { name: 'an Event leaves its connection open', file: 'src/locks/kube/object-lock.ts', find: 'if (isUsed) transport.close();', replace: '', suites: [unit('test/locks/kube/announce.test.ts')] },
   // Around them.
   { name: '--foreign-grace is not passed on', file: 'src/commands/run.ts', find: 'foreignGraceMs: config.foreignGraceMs,', replace: 'foreignGraceMs: undefined,', suites: [titled('test/process/hand-over.test.ts', 'as --foreign-grace says')] },
   { name: 'foreignGraceMs is not passed on', file: 'src/elector/leader-elector.ts', find: 'foreignGraceMs: config.foreignGraceMs }', replace: 'foreignGraceMs: undefined }', suites: [unit('test/elector/settings.test.ts')] },
