@@ -1,6 +1,6 @@
 // Applies each mutant of test/simulation/mutants/list.mjs to a copy of the tree and runs the suites that must notice.
 // Writes the table to docs/mutants.md; fails if one survives, if one no longer applies, or if the tree is not sound
-// before. `--only <part of a name>` runs some of them and changes their rows.
+// before. `--only <part of a name>` runs some of them and changes their rows; `--new` those that have none.
 // Invariant: the tree itself is only read, but for the table.
 
 import { spawnSync } from 'node:child_process';
@@ -22,7 +22,10 @@ process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
 for (const part of parts) cpSync(path.join(root, part), path.join(copy, part), { recursive: true });
 symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
 
-const chosen = mutants.filter(({ name }) => only === undefined || name.includes(only));
+const known = process.argv.includes('--new') ? keptRows() : [];
+const chosen = mutants.filter(
+  ({ name }) => (only === undefined || name.includes(only)) && rowIn(known, name) === undefined,
+);
 const rows = [];
 const suites = new Map(chosen.flatMap((mutant) => mutant.suites).map((suite) => [JSON.stringify(suite), suite]));
 for (const suite of suites.values()) {
@@ -138,18 +141,25 @@ function titleOf({ kind, files = [], title }) {
 
 /** The rows of the last whole run, with the new ones in their place. */
 function merged() {
-  const kept = existsSync(table)
-    ? readFileSync(table, 'utf8')
-        .split('\n')
-        .filter((line) => line.startsWith('| '))
-    : [];
+  const kept = keptRows();
   return mutants.flatMap((mutant) => {
     const { name } = mutant;
     const file = filesOf(mutant);
     const row = rows.find((each) => each.name === name);
-    const line = kept.find((each) => each.startsWith(`| ${cell(name)} |`));
+    const line = rowIn(kept, name);
     return row ? [row] : line ? [{ name, file, line, killer: line.includes('**survives**') ? undefined : '' }] : [];
   });
+}
+
+function keptRows() {
+  if (!existsSync(table)) return [];
+  return readFileSync(table, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| '));
+}
+
+function rowIn(lines, name) {
+  return lines.find((each) => each.startsWith(`| ${cell(name)} |`));
 }
 
 function cell(text) {

@@ -1,42 +1,71 @@
-// The story where elector and child disagree: a pause of this process between the two, as the smallest CPU quota makes
-// one, lets a renewal reach the elector in time and the command's leash too late.
+// The story in the corners where its parts disagree or one of them does not come to its end: how much time each reason
+// leaves the command, to whom signals go when nothing runs, and what becomes of the lock. Child, elector and desk are
+// made up here; the simulator has the rest.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Child } from '../src/child/child.ts';
+import type { End, StopOrder } from '../src/child/life.ts';
 import type { Term } from '../src/elector/term.ts';
-import { run, type Story } from '../src/run.ts';
+import type { LossReason } from '../src/observe/events.ts';
+import { type Ending, run, type Story } from '../src/run.ts';
 import { ManualClock } from './helpers/manual-clock.ts';
 
 const never = new Promise<never>(() => undefined);
 const instant = { mono: 0, boot: 0 };
 
-test('gives the lock back when its command has outlasted its leash, and the elector holds the term still', async () => {
+interface Plot {
+  readonly child?: Partial<Pick<Child, 'outlasted' | 'ended'>>;
+  readonly end?: Partial<End>;
+  /** Why the term is over, if it is. */
+  readonly lost?: LossReason;
+  readonly deposed?: boolean;
+  readonly settings?: Partial<Story>;
+}
+
+interface Played {
+  readonly ending: Ending;
+  /** What happened to the lock and to the signals, in its order. */
+  readonly done: readonly string[];
+  readonly orders: readonly StopOrder[];
+}
+
+async function play({ child = {}, end = {}, lost, deposed = false, settings = {} }: Plot): Promise<Played> {
   const done: string[] = [];
+  const orders: StopOrder[] = [];
   const term: Partial<Term> = {
     token: { value: '1', lockUid: 'uid', transitions: 0 },
     leash: { termBy: instant, killBy: instant, guardBy: instant },
-    lost: never,
-    deposed: never,
+    lost: lost === undefined ? never : Promise.resolve(lost),
+    deposed: deposed ? Promise.resolve() : never,
     onLost: () => undefined,
     onLeash: () => undefined,
     workEnded: () => done.push('work ended'),
-    resign: () => {
-      done.push('resigned');
+    resign: (holdMs = 0) => {
+      done.push(holdMs === 0 ? 'resigned' : `resigned after ${String(holdMs)} ms`);
       return Promise.resolve({ kind: 'released' });
     },
   };
-  const child = {
-    outlasted: true,
-    ended: Promise.resolve(),
+  const running = {
+    outlasted: false,
+    ended: never,
     extend: () => undefined,
     forward: () => undefined,
-    stop: () => Promise.resolve({ status: 137, signal: 'SIGKILL', alive: [] }),
+    stop: (order: StopOrder): Promise<End> => {
+      orders.push(order);
+      return Promise.resolve({ status: 137, signal: 'SIGKILL', alive: [], ...end });
+    },
+    ...child,
   };
   const campaigns = [{ kind: 'elected', term: term as Term }, { kind: 'not-acquired', trouble: undefined }] as const;
+  let held = 0;
   const story: Partial<Story> = {
-    elector: { campaign: () => Promise.resolve(campaigns[done.includes('resigned') ? 1 : 0]), stop: () => undefined },
-    supervisor: { start: () => Promise.resolve({ kind: 'started', child: child as unknown as Child }) },
-    desk: { stop: new AbortController().signal, asked: () => undefined, attach: () => undefined },
+    elector: { campaign: () => Promise.resolve(campaigns[held++ === 0 ? 0 : 1]), stop: () => undefined },
+    supervisor: { start: () => Promise.resolve({ kind: 'started', child: running as unknown as Child }) },
+    desk: {
+      stop: new AbortController().signal,
+      asked: () => undefined,
+      attach: (receiver) => done.push(receiver === undefined ? 'signals to nobody' : 'signals to the command'),
+    },
     report: () => undefined,
     clock: new ManualClock(),
     lock: 'default/demo',
@@ -48,7 +77,43 @@ test('gives the lock back when its command has outlasted its leash, and the elec
     lostGraceMs: 1000,
     leaseDurationMs: 4000,
     holdForMs: 0,
+    ...settings,
   };
-  expect(await run(story as Story)).toMatchObject({ kind: 'not-acquired' });
-  expect(done).toEqual(['work ended', 'resigned']);
+  return { ending: await run(story as Story), done, orders };
+}
+
+test('gives the lock back when its command has outlasted its leash, and the elector holds the term still', async () => {
+  const { ending, done } = await play({ child: { outlasted: true, ended: Promise.resolve() } });
+  expect(ending).toMatchObject({ kind: 'not-acquired' });
+  expect(done.slice(-2)).toEqual(['work ended', 'resigned']);
+});
+
+test('passes no signal on once the command has ended, from before the lock is held on for --hold-for', async () => {
+  const { done } = await play({ child: { ended: Promise.resolve() }, settings: { holdForMs: 30_000 } });
+  expect(done).toEqual(['signals to the command', 'signals to nobody', 'work ended', 'resigned after 30000 ms']);
+});
+
+test.each<{ name: string; plot: Plot }>([
+  { name: 'another is to lead', plot: { deposed: true } },
+  { name: 'its command outlasted the leash', plot: { child: { outlasted: true, ended: Promise.resolve() } } },
+  { name: 'its command had to be killed for a failure of ours', plot: { child: { ended: Promise.resolve() }, end: { failure: 'no guardian' } } },
+])('holds the lock on for nobody when $name, whatever --hold-for says', async ({ plot }) => {
+  const { done } = await play({ ...plot, settings: { holdForMs: 30_000 } });
+  expect(done.at(-1)).toBe('resigned');
+});
+
+describe('after a loss', () => {
+  const reasons: readonly LossReason[] = ['deadline', 'altered', 'taken', 'recreated', 'edited', 'rolled-back'];
+
+  test.each(reasons)('waits for processes that cannot be killed for a few leases and no longer: %s', async (lost) => {
+    const { ending, orders, done } = await play({ lost, end: { alive: [4711] } });
+    expect(orders.map(({ patienceMs }) => patienceMs)).toEqual([20_000]);
+    expect(ending).toEqual({ kind: 'failed', message: 'processes 4711 cannot be killed' });
+    expect(done).not.toContain('work ended');
+  });
+
+  test('alone: what a command leaves behind that ended by itself is waited for without end', async () => {
+    const { orders } = await play({ child: { ended: Promise.resolve() } });
+    expect(orders.map(({ patienceMs }) => patienceMs)).toEqual([undefined]);
+  });
 });

@@ -24,6 +24,8 @@ export interface Incoming {
 export interface Connection {
   /** False once no new request may be sent on it. */
   readonly usable: () => boolean;
+  /** True once it is neither usable nor open for what is still on it. */
+  readonly over: () => boolean;
   /** Resolves with the answer's head. Aborting before its body has ended destroys the connection. */
   readonly open: (request: Outgoing, sending: () => void, signal: AbortSignal) => Promise<Incoming>;
   /** Asks again and again whether the peer lives, until the returned function is called. */

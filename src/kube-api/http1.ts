@@ -27,6 +27,10 @@ export class Http1Connection implements Connection {
     return this.#open;
   }
 
+  over(): boolean {
+    return !this.#open && this.#pool.isEmpty();
+  }
+
   async open(request: Outgoing, sending: () => void, signal: AbortSignal): Promise<Incoming> {
     if (this.#pool.mustDial()) {
       const { socket, protocol } = await this.#redial(signal);
@@ -114,6 +118,10 @@ class Pool extends http.Agent {
       this.#ready.length === 0 &&
       Object.values(this.freeSockets).every((list) => list === undefined || list.length === 0)
     );
+  }
+
+  isEmpty(): boolean {
+    return this.#live.size === 0;
   }
 
   add(socket: Socket): void {

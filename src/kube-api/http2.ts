@@ -61,6 +61,10 @@ class Http2Connection implements Connection {
     return !this.#draining && !this.#session.closed && !this.#session.destroyed;
   }
 
+  over(): boolean {
+    return this.#session.destroyed;
+  }
+
   async open(request: Outgoing, sending: () => void, signal: AbortSignal): Promise<Incoming> {
     signal.throwIfAborted();
     sending();

@@ -221,7 +221,7 @@ class RestTransport implements Transport {
         made.destroy();
         throw dialing.signal.reason as Error;
       }
-      for (const other of this.#alive) if (!other.usable()) this.#alive.delete(other);
+      for (const other of this.#alive) if (other.over()) this.#alive.delete(other);
       this.#alive.add(made);
       held.ready = made;
       return made;

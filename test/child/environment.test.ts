@@ -14,6 +14,11 @@ test('the command is told lock, identity, token, transitions and the uid of the 
   });
 });
 
+test('a token is told to its last digit, also where it is larger than any number of JavaScript', () => {
+  const told = termEnvironment({ lock: 'ns/name', identity: 'a', token: '9007199254740993', transitions: 0, lockUid: 'u' });
+  expect(told['LEADER_RUN_TOKEN']).toBe('9007199254740993');
+});
+
 test('a cookie is the name of a variable, too long to be met by chance, and another one each time', () => {
   const cookies = Array.from({ length: 100 }, newCookie);
   expect(new Set(cookies).size).toBe(100);

@@ -2,14 +2,14 @@
 // Invariant under test: every request gets one answer, if need be that its time is over, and a write counts from the
 // moment at which the lock says that it goes out.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Elector } from '../../src/elector/driver.ts';
 import type { Patience } from '../../src/elector/state.ts';
 import { completeTiming } from '../../src/elector/timing.ts';
 import type { Attempt, Lock, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import type { Event as Reported } from '../../src/observe/events.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
-import { aliceRun, MemoryLock } from '../helpers/rig.ts';
+import { aliceRun, held, MemoryLock } from '../helpers/rig.ts';
 
 function setUp(change: Partial<Lock>) {
   const memory = new MemoryLock();
@@ -73,6 +73,17 @@ describe('the driver', () => {
     const campaign = elector.campaign(forever, AbortSignal.abort());
     await clock.pass(100);
     expect(await campaign).toEqual({ kind: 'stopped' });
+  });
+
+  test('ends its watch when it is closed', async () => {
+    const stop = vi.fn();
+    const { memory, clock, elector } = setUp({ watch: () => stop });
+    memory.put(held('bob'));
+    void elector.campaign(forever, new AbortController().signal);
+    await clock.pass(1_000);
+    expect(stop).not.toHaveBeenCalled();
+    elector.close();
+    expect(stop).toHaveBeenCalledOnce();
   });
 
   test('tells the owner of a term of its loss once, and then of no leash any more', async () => {

@@ -39,6 +39,8 @@ export interface FakeApi {
   /** What is done with each request from now on. */
   handle: (asked: Asked) => void;
   connections(): number;
+  /** Those of them that are open. */
+  alive(): number;
   /** GOAWAY on every HTTP/2 session: what is open goes on, nothing new. */
   goaway(): void;
   /** Destroys every socket. */
@@ -145,6 +147,7 @@ export async function startFakeApi({ protocol = 'h2', host = '127.0.0.1', tls }:
       asked.answer(500, { kind: 'Status', message: 'no answer planned' });
     },
     connections: () => sockets.length,
+    alive: () => sockets.filter(({ destroyed }) => !destroyed).length,
     goaway: () => {
       for (const session of sessions) session.goaway();
     },

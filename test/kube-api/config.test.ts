@@ -164,6 +164,13 @@ describe('the configuration', () => {
     },
   );
 
+  test.each(['http://notlocalhost', 'http://evil.localhost', 'http://localhost.test', 'http://127.0.0.1.test', 'http://128.0.0.1'])(
+    'may not be unencrypted elsewhere, however it is called: %s',
+    async (server) => {
+      expect(await faultOf({ kubeconfig: put('k', kubeconfig({ cluster: { server } })) })).toContain(': unencrypted, which');
+    },
+  );
+
   test('that skips verification is taken with a warning', async () => {
     const target = await load({ kubeconfig: put('k', kubeconfig({ cluster: { 'insecure-skip-tls-verify': true } })) });
     expect(target.trust.insecure).toBe(true);

@@ -68,7 +68,8 @@ async function targetWith(script: string, exec: object = {}, cluster: object = {
 }
 
 /** The same without a kubeconfig, and with a limit that a test can wait for. */
-function pluginOf(script: string, options: { limitMs?: number } = {}, spec: Partial<ExecSpec> = {}): Authorize {
+type PluginOptions = Parameters<typeof execPlugin>[3];
+function pluginOf(script: string, options: PluginOptions = {}, spec: Partial<ExecSpec> = {}): Authorize {
   const command = path.join(folder, 'plugin');
   writeFileSync(command, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const usual = { command, args: [], env: {}, apiVersion, installHint: undefined, cluster: undefined };
@@ -130,6 +131,38 @@ test('a credential that is about to expire is renewed in the background, once', 
   await vi.waitFor(async () => {
     expect(await tokenOf(target)).not.toBe('Bearer run-1');
   }, soon);
+});
+
+test('a credential is renewed in the background each time, not only the first', async () => {
+  const expiry = path.join(folder, 'expiry');
+  const status = `{\\"token\\":\\"run-$(wc -c < "$RUNS" | tr -d " ")\\",\\"expirationTimestamp\\":\\"$(cat ${expiry})\\"}`;
+  const target = await targetWith(
+    `echo "{\\"apiVersion\\":\\"${apiVersion}\\",\\"kind\\":\\"ExecCredential\\",\\"status\\":${status}}"`,
+  );
+  writeFileSync(expiry, inMs(3_600_000));
+  expect(await tokenOf(target)).toBe('Bearer run-1');
+  for (const turn of [2, 3, 4]) {
+    clock.advance(3_500_000);
+    writeFileSync(expiry, inMs(3_600_000));
+    expect(await tokenOf(target)).toBe(`Bearer run-${String(turn - 1)}`);
+    await vi.waitFor(async () => {
+      expect(await tokenOf(target)).toBe(`Bearer run-${String(turn)}`);
+    }, soon);
+  }
+});
+
+test('a plugin may ask on the terminal before the command runs, and never again', async () => {
+  const told = path.join(folder, 'told');
+  const authorize = pluginOf(
+    `echo "$KUBERNETES_EXEC_INFO" >> ${told}\necho '${JSON.stringify({ apiVersion, kind: 'ExecCredential', status: { token: 't' } })}'`,
+    { onTerminal: () => true },
+    { interactiveMode: 'IfAvailable' },
+  );
+  await authorize(false, AbortSignal.timeout(10_000));
+  clock.advance(60_000);
+  await authorize(true, AbortSignal.timeout(10_000));
+  const asked = readFileSync(told, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { spec: unknown });
+  expect(asked.map(({ spec }) => spec)).toEqual([{ interactive: true }, { interactive: false }]);
 });
 
 test('a plugin that hangs is killed when the limit ends', async () => {

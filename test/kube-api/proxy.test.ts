@@ -105,13 +105,34 @@ describe('requests get through', () => {
     return answer;
   }
 
-  async function api(): Promise<FakeApi> {
-    const started = await startFakeApi({ tls: certificates.server });
+  async function api(pair = certificates.server): Promise<FakeApi> {
+    const started = await startFakeApi({ tls: pair });
     open.push(() => started.close());
     started.handle = (asked) => {
       asked.answer(200, {});
     };
     return started;
+  }
+
+  function httpProxy(target: FakeApi): Server {
+    return http.createServer().on('connect', (_, client: Socket) => {
+      client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      join(client, connect(target.port, '127.0.0.1'));
+    });
+  }
+
+  /** Told as well: whom it was asked for. */
+  function socksProxy(target: FakeApi, wanted: string[] = []): Server {
+    return createServer((client) => {
+      client.once('data', () => {
+        client.write(Buffer.from([5, 0]));
+        client.once('data', (request) => {
+          wanted.push(`${String(request[3])} ${request.subarray(5, 5 + (request[4] ?? 0)).toString()}`);
+          client.write(Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
+          join(client, connect(target.port, '127.0.0.1'));
+        });
+      });
+    });
   }
 
   async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
@@ -216,11 +237,7 @@ describe('requests get through', () => {
     const dead = await stalledListener('127.0.0.2');
     open.push(dead.close);
     const target = await api();
-    const proxy = http.createServer();
-    proxy.on('connect', (_, client: Socket) => {
-      client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-      join(client, connect(target.port, '127.0.0.1'));
-    });
+    const proxy = httpProxy(target);
     proxy.listen(dead.port, '127.0.0.1');
     await once(proxy, 'listening');
     open.push(() => proxy.close());
@@ -232,17 +249,21 @@ describe('requests get through', () => {
   test('a SOCKS proxy, which resolves the name', async () => {
     const target = await api();
     const wanted: string[] = [];
-    const proxy = createServer((client) => {
-      client.once('data', () => {
-        client.write(Buffer.from([5, 0]));
-        client.once('data', (request) => {
-          wanted.push(`${String(request[3])} ${request.subarray(5, 5 + (request[4] ?? 0)).toString()}`);
-          client.write(Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
-          join(client, connect(target.port, '127.0.0.1'));
-        });
-      });
-    });
+    const proxy = socksProxy(target, wanted);
     expect(await ask(`socks5://127.0.0.1:${String(await listen(proxy))}`, target)).toMatchObject({ status: 200 });
     expect(wanted).toEqual(['3 cluster.test']);
+  });
+
+  test.each([
+    { scheme: 'http', make: httpProxy },
+    { scheme: 'socks5', make: socksProxy },
+  ])('a proxy ($scheme), behind which the API server is judged as without one', async ({ scheme, make }) => {
+    const target = await api(certificates.stranger);
+    const port = await listen(make(target));
+    expect(await ask(`${scheme}://127.0.0.1:${String(port)}`, target)).toMatchObject({
+      ...{ kind: 'failed', cause: 'untrusted', sent: false },
+      detail: expect.stringMatching(/self.signed certificate/) as string,
+    });
+    expect(target.asked).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import { describe } from 'vitest';
 import { type Arena, type RunOptions, test } from '../helpers/arena.ts';
 import { longTiming, short } from '../helpers/leader-run.ts';
 import { missing } from '../helpers/machine.ts';
-import { stateOf } from '../helpers/procfs.ts';
+import { stateOf, textOf } from '../helpers/procfs.ts';
 import type { Puppet } from '../helpers/puppets.ts';
 
 /** Names and values that shells drop, change, obey or make up. */
@@ -270,6 +270,37 @@ describe.concurrent('leader-run starts', () => {
       expect(await standby.end()).toMatchObject({ status: 0 });
       expect(existsSync(trace)).toBe(true);
       await run.end();
+    });
+
+    // A value of lines under a name that no shell can bear is for Node alone.
+    const gates = [
+      { gate: 'a shell', env: {} },
+      { gate: 'Node', env: { 'a.b': 'one\ntwo' } },
+    ];
+
+    test.for(gates)('never runs once leader-run is gone, though $gate stands at its gate', async ({ gate, env }, { arena, expect }) => {
+      const { run, puppet } = await arena.lead({ timing: longTiming });
+      const trace = join(arena.folder, 'trace');
+      const standby = arena.run({ command: ['touch', trace], timing: longTiming, env });
+      await standby.event('standing-by');
+      const pid = await arena.gateOf(standby);
+      expect(textOf(`/proc/${pid}/cmdline`).includes('gate-node')).toBe(gate === 'Node');
+      standby.signal('SIGKILL');
+      await standby.isAbandoned();
+      expect(existsSync(trace)).toBe(false);
+      puppet.exit(0);
+      await run.end();
+    });
+
+    test.for(gates)('drains, and tells how it ended, though $gate stood at its gate', async ({ env }, { arena, expect }) => {
+      const { run, puppet } = await arena.lead({ timing: longTiming, env });
+      run.signal('SIGTERM');
+      await puppet.hears('SIGTERM');
+      run.signal('SIGUSR1');
+      await puppet.hears('SIGUSR1');
+      puppet.exit(7);
+      expect(await run.end()).toMatchObject({ status: 7 });
+      expect(run.events.filter(({ event, why }) => event === 'signalled' && why === 'left-over')).toEqual([]);
     });
 
     test('may be a script without #!, or reached by a link', async ({ arena, expect }) => {

@@ -2,7 +2,7 @@
 // deadline that has passed stays passed. Under every kind that can be had here; images.test.ts has the others.
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readlinkSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, vi } from 'vitest';
@@ -136,6 +136,23 @@ describe.concurrent('leader-run has', () => {
       await puppet.isOver();
       await kid.isOver('the guardian to sweep');
       closeSync(pipe);
+    });
+
+    test('outlives a SIGKILL to the whole group of leader-run, and kills', async ({ arena, expect, skip }) => {
+      const lacking = missing('setsid');
+      if (lacking !== undefined) return skip(lacking);
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: [`--guardian=${kind}`], through: ['setsid'] });
+      expect(fieldsOf(run.pid)[2]).toBe(String(run.pid));
+      process.kill(-run.pid, 'SIGKILL');
+      await Promise.all([puppet.isOver(), run.isAbandoned()]);
+      expect(run.stderr).toContain('leader-run is gone; the command was killed');
+    });
+
+    test('keeps no folder in use', async ({ arena, expect }) => {
+      const { run, puppet } = await arena.lead({ timing: longTiming, flags: [`--guardian=${kind}`] });
+      expect(readlinkSync(`/proc/${await arena.guardianOf(run)}/cwd`)).toBe('/');
+      puppet.exit(0);
+      await run.end();
     });
 
     test('stays when it gets the signals of a group', async ({ arena, expect }) => {

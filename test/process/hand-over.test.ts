@@ -2,7 +2,7 @@
 // kernel's (flock) without waiting and bumps a counter that nothing guards: two at once cannot go unnoticed, as long as
 // anything of the first one is left, since its processes all hold that lock.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
 import { type Arena, test } from '../helpers/arena.ts';
@@ -148,6 +148,21 @@ describe.concurrent('leader-run', () => {
       await puppet.isOver();
       const next = arena.run({ command: ['sh', '-c', 'exit 5'], flags: ['--try'] });
       expect(await next.end()).toMatchObject({ status: 5 });
+    });
+
+    test.for([
+      { grace: '60s', status: 124 },
+      { grace: '0', status: 0 },
+    ])('is as long as --foreign-grace says for a holder that is not leader-run: $grace', async ({ grace, status }, { arena, expect }) => {
+      const folder = join(arena.store, 'default', 'demo.lock');
+      mkdirSync(folder, { mode: 0o700 });
+      const time = new Date().toISOString().replace('Z', '000Z');
+      const times = { acquireTime: time, renewTime: time };
+      const record = { holderIdentity: 'mallory', leaseDurationSeconds: 1, ...times, leaseTransitions: 0 };
+      writeFileSync(join(folder, '1'), JSON.stringify({ object: 'o', madeAt: Date.now(), record, signature: '' }));
+      const run = arena.run({ command: ['true'], flags: [`--foreign-grace=${grace}`, '--wait=4s'] });
+      expect(await run.end()).toMatchObject({ status });
+      expect(await run.event('standing-by')).toMatchObject({ leader: 'mallory', foreign: true });
     });
 
     test('ends with what --conflict-exit-code says', async ({ arena, expect }) => {

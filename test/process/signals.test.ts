@@ -133,6 +133,8 @@ describe.concurrent('leader-run gets', () => {
       expect(await standby.end()).toMatchObject({ status: null, signal: 'SIGTERM' });
       await standby.isAbandoned();
       expect(standby.events.map(({ event }) => event)).not.toContain('command-started');
+      // The guardian was let go, and has nothing to say.
+      expect(standby.stderr).not.toContain('leader-run guardian');
       expect(arena.isFree()).toBe(true);
       await run.end();
     });

@@ -82,6 +82,11 @@ test('a server below another authority is not', async () => {
   expect(await answerWith('stranger.crt')).toMatchObject({ kind: 'failed', cause: 'untrusted', sent: false });
 });
 
+test('a server below an authority that the machine trusts is not, where the kubeconfig names another', async () => {
+  const env = { SSL_CERT_FILE: file('root.crt'), SSL_CERT_DIR: file('.'), NODE_EXTRA_CA_CERTS: file('root.crt') };
+  expect(await answerWith('stranger.crt', env)).toMatchObject({ kind: 'failed', cause: 'untrusted', sent: false });
+});
+
 test('what stands around the certificates, and one that cannot be read, does no harm', async () => {
   const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
   writeFileSync(file('mixed.crt'), `# ours\n${broken}${read('root.crt')}# end`);

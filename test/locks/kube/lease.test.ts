@@ -394,6 +394,11 @@ describe('an answer to a write', () => {
       answer: status(409, 'Conflict', lease, 'Precondition failed: UID in precondition: u-1, UID in object meta: u-2'),
       expected: { kind: 'conflict' },
     },
+    {
+      name: '409 of a proxy',
+      answer: [409, '<html>', { 'content-type': 'text/html' }],
+      expected: { kind: 'unknown', trouble: { cause: 'garbled' } },
+    },
     { name: '404 of the Lease', answer: status(404, 'NotFound', lease), expected: { kind: 'conflict' } },
     {
       name: '404 of the namespace',

@@ -105,6 +105,23 @@ test('what is there, what changes and what is deleted is told; a bookmark is not
   ]);
 });
 
+test('each state follows the one that the same watch told before it, and none of an earlier watch', async () => {
+  fakeTimeouts();
+  api.handle = opens;
+  watch();
+  const one = await asked(1);
+  one.write(event('ADDED', '1', 'alice'));
+  one.write(event('MODIFIED', '2', ''));
+  await told('up', 'sighted', 'sighted');
+  await vi.advanceTimersByTimeAsync(6_000);
+  one.end();
+  // What happened between the two is not told by either.
+  (await asked(2)).write(event('ADDED', '9', 'alice'));
+  await told('up', 'sighted', 'sighted', 'sighted');
+  const follows = news.flatMap((each) => (each.kind === 'sighted' ? [each.follows] : []));
+  expect(follows).toEqual([undefined, { object: 'u', state: '1' }, undefined]);
+});
+
 test('a write may follow an event at once, without a read', async () => {
   api.handle = opens;
   watch();
@@ -242,6 +259,21 @@ test('nothing is told after the stop', async () => {
   };
   await lock.read({ limitMs: 5000 });
   expect(news).toEqual([{ kind: 'up' }]);
+});
+
+test('nothing is told after the stop, not even what came together with the news that led to it', async () => {
+  api.handle = opens;
+  stop = lock.watch((one) => {
+    news.push(one);
+    if (one.kind === 'sighted') stop?.();
+  });
+  (await asked(1)).write(event('ADDED', '1', 'alice') + event('MODIFIED', '2', ''));
+  await told('up', 'sighted');
+  api.handle = (read) => {
+    read.answer(404, {});
+  };
+  await lock.read({ limitMs: 5000 });
+  expect(news.map(({ kind }) => kind)).toEqual(['up', 'sighted']);
 });
 
 test('an object that cannot be read as a record is told as such', async () => {
