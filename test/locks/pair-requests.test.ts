@@ -146,6 +146,7 @@ describe('a write', () => {
     expect(primary.asked).toEqual([{ what: 'write', attempt: { limitMs: 800, sending }, request: creation }]);
     expect(secondary.calls).toEqual(['read', 'rehearse', 'read', 'write']);
     expect(secondary.limits).toEqual([1000, 900, 700, 600]);
+    expect(secondary.asked[1]?.request).toEqual(creation);
     expect(secondary.asked.map(({ attempt }) => attempt.sending)).toEqual([undefined, undefined, undefined, undefined]);
   });
 

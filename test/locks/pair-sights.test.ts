@@ -76,6 +76,10 @@ test.each([
   });
 });
 
+test('a holder that is between the two writes of its release is not gone', async () => {
+  expect(await shown(sight(4, free, signed(2)), sight(9, alices, signed(1)))).toMatchObject({ record: alices });
+});
+
 test.each([
   ['of two runs', signed(1), signed(2, others)],
   ['of which one is unsigned', signed(1), undefined],

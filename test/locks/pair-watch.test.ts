@@ -87,9 +87,17 @@ test('it neither tells of an older state nor keeps it', () => {
   show(primary, sight(7, bobs, undefined));
   show(secondary, sight(4, bobs, undefined));
   expect(states()).toEqual([[8, 5]]);
-  show(secondary, sight(6, bobs, undefined));
   show(primary, sight(9, bobs, undefined));
-  expect(states()).toEqual([[8, 5], [8, 6], [9, 6]]);
+  show(secondary, sight(6, bobs, undefined));
+  expect(states()).toEqual([[8, 5], [9, 5], [9, 6]]);
+});
+
+test('it keeps no older state of the first object', () => {
+  show(primary, sight(8, bobs, undefined));
+  show(secondary, sight(5, bobs, undefined));
+  show(primary, sight(7, bobs, undefined));
+  show(secondary, sight(6, bobs, undefined));
+  expect(states()).toEqual([[8, 5], [8, 6]]);
 });
 
 test('it tells of a state that is seen again, which may say more', () => {
