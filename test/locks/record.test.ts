@@ -30,7 +30,7 @@ const record: ElectionRecord = {
 /** The record with one field changed, for each of them. */
 const others = Object.entries(record).map(([name, value]) => ({
   name,
-  other: { ...record, [name]: typeof value === 'number' ? value + 1 : `${String(value)}x` } as ElectionRecord,
+  other: { ...record, [name]: typeof value === 'number' ? value + 1 : `${String(value)}x` },
 }));
 
 describe('a record', () => {

@@ -142,7 +142,7 @@ describe('a record', () => {
 
   test('that is not a text is none', async () => {
     const api = new MemoryApi();
-    api.put('configmaps', { metadata: { annotations: { [leaderAnnotation]: 7 } } as never });
+    api.put('configmaps', { metadata: { annotations: { [leaderAnnotation]: 7 } } });
     const lock = annotationLock('configmaps', { transport: api.transport(), namespace: 'default', name: 'demo' });
     expect(await lock.read(attempt)).toMatchObject({ sighting: { kind: 'record', record: { holderIdentity: '' } } });
   });
