@@ -88,6 +88,7 @@ describe('what is left', () => {
     walk.tick(3000);
     expect(walk.see([7], [8])).toEqual([]);
     expect(walk.order({ graceMs: 0 })).toEqual([]);
+    expect(walk.tick(3010)).toEqual([{ kind: 'look' }, { kind: 'kill' }]);
   });
 
   test('is killed at once by an order without a grace', () => {
