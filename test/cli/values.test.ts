@@ -1,6 +1,7 @@
 // Each parser of an option's text by itself: the first and the last text that it takes, the next one that it does not,
 // and what it offers instead. Whole command lines are in test/cli/config.test.ts.
 // To check: a guess is offered only where it would be taken.
+import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import {
   anyText,
@@ -63,6 +64,14 @@ describe('a switch', () => {
   });
 
   test.each([
+    ['YES', 'true'],
+    ['off', 'false'],
+  ])('is no folder that is called %s', (text, meant) => {
+    const words = `expected true, false or a folder: write ${meant}, or the folder's path from / on`;
+    expect(switchOrFolder(text)).toEqual(fault(words));
+  });
+
+  test.each([
     ['~', 'write $HOME in its place, or the path'],
     ['~/x', 'write $HOME in its place, or the path'],
     ['~bob', 'write the path'],
@@ -80,6 +89,12 @@ describe('a time', () => {
       { value: { kind: 'one-look' } },
       { value: { kind: 'for', ms: 1 } },
     ]);
+  });
+
+  test('to wait that is none is told with what goes besides', () => {
+    expect(waitTime('5')).toEqual(
+      fault('a duration needs a unit; write 5s for seconds; 0 looks once, forever never gives up'),
+    );
   });
 
   test('of a lease is a whole second or more of them', () => {
@@ -131,6 +146,9 @@ describe('a signal', () => {
     ['trem', '; did you mean SIGTERM?'],
     ['SIGX', ''],
     ['MYSIGTERM', ''],
+    ['XSIGTERM', ''],
+    ['SIGSTOPP', ''],
+    [String(constants.signals.SIGSTOP), ''],
     ['', ''],
   ])('is not called "%s"', (text, guess) => {
     expect(signalName(text)).toEqual(fault(`${expected}${guess}`));
@@ -198,6 +216,7 @@ describe('a name', () => {
     [`${longest}c`, ''],
     ['A_B C', '; did you mean a-b-c?'],
     ['_A', ''],
+    ['A.b', '; did you mean a.b?'],
   ])('of a lock is not "%s"', (text, guess) => {
     expect(lockName(text)).toEqual(fault(`${ofLock}${guess}`));
     expect(lockName(`x/${text}`)).toEqual(fault(`${ofLock}${guess.replace('mean ', 'mean x/')}`));
@@ -242,6 +261,9 @@ describe('the closest choice', () => {
     ['xxxxefghijkl', 'abcdefghijkl', 'four edits in twelve'],
     ['cdab', 'abcd', 'a swap of what is not side by side'],
     ['xa', 'ab', 'one edit in two letters'],
+    ['ace', 'bae', 'no swap, since only one of the two letters is there'],
+    ['dae', 'ded', 'no swap, since only the other is there'],
+    ['eecbdbb', 'ebdbb', 'two letters too many in five'],
   ])('to %s is not %s: %s', (word, choice) => {
     expect(closest(word, [choice])).toBeUndefined();
   });

@@ -22,7 +22,14 @@ export class Walk {
   #ms = 0;
 
   constructor(birth: Partial<Birth> = {}) {
-    const usual: Birth = { pid, at: at(0), stopSignal: 'SIGTERM', signalTo: 'group', leaseDurationMs: 15_000, isInit: false };
+    const usual: Birth = {
+      pid,
+      at: at(0),
+      stopSignal: 'SIGTERM',
+      signalTo: 'group',
+      leaseDurationMs: 15_000,
+      isInit: false,
+    };
     this.life = begin({ ...usual, ...birth }, hold(leashFrom(0)));
   }
 
@@ -49,8 +56,9 @@ export class Walk {
 
   /** A look finds these: pids in the command's group, and others that are led by themselves. */
   see(inGroup: readonly number[], apart: readonly number[] = [], ms?: number): readonly Order[] {
-    const members = [...inGroup.map((each) => ({ pid: each, group: pid })), ...apart.map((each) => ({ pid: each, group: each }))];
-    return this.meet({ kind: 'seen', members }, ms);
+    const members = inGroup.map((each) => ({ pid: each, group: pid }));
+    const others = apart.map((each) => ({ pid: each, group: each }));
+    return this.meet({ kind: 'seen', members: [...members, ...others] }, ms);
   }
 
   /** A look finds only what may be strangers. */

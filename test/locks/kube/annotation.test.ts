@@ -126,10 +126,8 @@ describe('a record', () => {
   test.each(['at 2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z or so', '2026-01-01T00:00:00+00:00'])(
     'keeps a time of another form as it is: %s',
     async (time) => {
-      expect((await decoded(JSON.stringify({ holderIdentity: 'bob', acquireTime: time, renewTime: time }))).seen).toMatchObject({
-        acquireTime: time,
-        renewTime: time,
-      });
+      const { seen } = await decoded(JSON.stringify({ holderIdentity: 'bob', acquireTime: time, renewTime: time }));
+      expect(seen).toMatchObject({ acquireTime: time, renewTime: time });
     },
   );
 

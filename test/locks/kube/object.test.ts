@@ -56,7 +56,9 @@ describe('a sighting', () => {
 
   test('bears the signature in the annotations, if they are any', () => {
     expect(seen({ annotations: signed })).toMatchObject({ record, signature, version: { object: 'u', state: '7' } });
-    for (const annotations of [undefined, {}, [signed], 'x']) expect(seen({ annotations })).toMatchObject({ signature: undefined });
+    for (const annotations of [undefined, {}, [signed], 'x']) {
+      expect(seen({ annotations })).toMatchObject({ signature: undefined });
+    }
   });
 
   test.each([
