@@ -15,7 +15,10 @@ interface Edit {
   readonly file: string;
   readonly find: string;
 }
-// Plain JavaScript, since scripts/mutants.mjs reads it too.
+// Plain JavaScript, since scripts read it too.
+const { equivalents } = (await import(path.join(root, 'test/simulation/mutants/equivalent.mjs'))) as {
+  equivalents: readonly { readonly file: string; readonly line: string; readonly find: string }[];
+};
 const { mutants } = (await import(path.join(root, 'test/simulation/mutants/list.mjs'))) as {
   mutants: readonly (Edit | { readonly edits: readonly Edit[] })[];
 };
@@ -233,6 +236,14 @@ describe('mutants', () => {
     const edits = mutants.flatMap((mutant) => ('edits' in mutant ? mutant.edits : [mutant]));
     const times = ({ file, find }: Edit): number => read(file).split(find).length - 1;
     expect(edits.filter((edit) => times(edit) !== 1).map(({ file, find }) => ({ file, find }))).toEqual([]);
+  });
+});
+
+describe('equivalents', () => {
+  test('each still stand in their file: the line, and in it what is replaced', () => {
+    const stands = ({ file, line, find }: (typeof equivalents)[number]): boolean =>
+      read(file).includes(line) && read(file).replace(/\s+/g, ' ').includes(find);
+    expect(equivalents.filter((equivalent) => !stands(equivalent))).toEqual([]);
   });
 });
 

@@ -158,7 +158,7 @@ class PairLock implements Lock {
     const left = countdown(limitMs, this.#clock);
     const refusal = await this.#refusalOfSecond(request, left);
     if (refusal !== undefined) return { kind: 'refused', trouble: refusal };
-    let one = await this.#primary.write(request, { limitMs, ...(sending && { sending }) });
+    let one = await this.#primary.write(request, { limitMs: left(), ...(sending && { sending }) });
     if (one.kind === 'conflict' && request.base === undefined) one = await this.#resume(request, run, left);
     if (one.kind !== 'stored' || one.sighting.kind === 'absent') return one;
     this.#noteFirst(one.sighting);

@@ -26,6 +26,16 @@ test('a cookie is the name of a variable, too long to be met by chance, and anot
 });
 
 test.each([
+  ['nothing of an empty environment', {}, 0],
+  ['nothing that is empty, zero or no number', { LISTEN_FDS: '0', NODE_OPTIONS: '' }, 0],
+  ['nothing that is no number', { LISTEN_FDS: 'x' }, 0],
+  ['no sockets without their number', { LISTEN_PID: '42' }, 0],
+  ['sockets that are for anybody', { LISTEN_FDS: '1' }, 1],
+  ['no sockets that are for another', { LISTEN_FDS: '1', LISTEN_PID: '43' }, 0],
+  ['no watchdog without its time', { WATCHDOG_PID: '42' }, 0],
+  ['a watchdog that waits for anybody', { WATCHDOG_USEC: '1' }, 1],
+  ['no watchdog that waits for another', { WATCHDOG_USEC: '1', WATCHDOG_PID: '43' }, 0],
+  ['all three', { LISTEN_FDS: '1', WATCHDOG_USEC: '1', NODE_OPTIONS: '-r x' }, 3],
   ['nothing of an ordinary environment', { PATH: '/bin', LISTEN_PID: '7', LISTEN_FDS: '2', WATCHDOG_PID: '7', WATCHDOG_USEC: '1' }, 0],
   ['sockets that systemd hands to leader-run', { LISTEN_PID: '42', LISTEN_FDS: '1' }, 1],
   ["systemd's watchdog, which waits for leader-run", { WATCHDOG_PID: '42', WATCHDOG_USEC: '30000000' }, 1],

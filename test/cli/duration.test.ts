@@ -23,6 +23,8 @@ describe('a duration', () => {
   test.each([
     { name: 'a bare number', text: '15', words: 'a duration needs a unit; write 15s for seconds' },
     { name: 'a bare fraction', text: '1.5', words: 'write 1.5s' },
+    { name: 'a bare fraction of two digits', text: '1.25', words: 'write 1.25s' },
+    { name: 'a range', text: '5-10s', words: 'expected a duration' },
     { name: 'a negative one', text: '-1s', words: 'must not be negative' },
     { name: 'a negative bare number', text: '-1', words: 'must not be negative' },
     { name: 'nothing at all', text: '', words: 'expected a duration such as 500ms, 15s, 1m30s or 1.5h' },

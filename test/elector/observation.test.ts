@@ -2,7 +2,17 @@
 // Invariant under test: a held lock is waited out for the record's duration since it last changed, by this clock alone.
 
 import { describe, expect, test } from 'vitest';
-import { observe, observeOwn, takeableAt } from '../../src/elector/observation.ts';
+import {
+  changed,
+  deposes,
+  holderOf,
+  invites,
+  isForeign,
+  leaseMs,
+  observe,
+  observeOwn,
+  takeableAt,
+} from '../../src/elector/observation.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
 import { bobRun, emptyRecord, held } from '../helpers/rig.ts';
 
@@ -101,4 +111,70 @@ describe('a change', () => {
 
 test('what we wrote counts from its sending', () => {
   expect(observeOwn(bobs(1, 1), at(10), at(900)).since).toEqual(at(10));
+});
+
+describe('a lock that is gone', () => {
+  const gone: Sighting = { kind: 'absent' };
+
+  test('is not waited for by whoever held it, or never saw it held', () => {
+    expect(observe(observeOwn(bobs(1, 1), at(0), at(0)), gone, at(9), 0, rules).waitMs).toBe(0);
+    expect(observe(undefined, gone, at(9), 0, rules).waitMs).toBe(0);
+  });
+
+  test('is waited for since it went, and no longer when it is seen again to be gone', () => {
+    const before = observe(observe(undefined, bobs(1, 1), at(0), 0, rules), gone, at(10), 7, rules);
+    expect(takeableAt(before)).toMatchObject({ mono: 10 + 15_000 + 7 });
+    expect(observe(before, gone, at(500), 3, rules)).toEqual({ ...before, lastSeen: at(500) });
+  });
+
+  test('is waited for as long as we lead for after a record that could not be read', () => {
+    const odd = observe(undefined, { kind: 'unreadable', text: 'x', version: version(1) }, at(0), 0, rules);
+    expect(observe(odd, gone, at(10), 0, rules).waitMs).toBe(15_000);
+  });
+});
+
+describe('two sightings', () => {
+  const odd = (text: string, state = 1, object = 'uid-1'): Sighting => ({ kind: 'unreadable', text, version: version(state, object) });
+  const gone: Sighting = { kind: 'absent' };
+
+  test.each<[string, Sighting, Sighting, boolean]>([
+    ['nothing and nothing', gone, gone, false],
+    ['nothing and a record', gone, bobs(1, 1), true],
+    ['a record and nothing', bobs(1, 1), gone, true],
+    ['a record and another version of it', bobs(1, 1), bobs(2, 1), false],
+    ['a record and its text', bobs(1, 1), odd('x'), true],
+    ['a text and its record', odd('x'), bobs(1, 1), true],
+    ['one text', odd('x'), odd('x', 2), false],
+    ['two texts', odd('x'), odd('y'), true],
+    ['one text in two objects', odd('x'), odd('x', 1, 'uid-2'), true],
+  ])('differ or not: %s', (_, before, after, differ) => {
+    expect(changed(before, after)).toBe(differ);
+  });
+});
+
+describe('a sighting', () => {
+  const record = bobs(1, 1);
+  const odd: Sighting = { kind: 'unreadable', text: 'x', version: version(1) };
+  const gone: Sighting = { kind: 'absent' };
+  const coordinated = (coordinator: 'invites' | 'deposes'): Sighting => ({ ...record, coordinator }) as Sighting;
+
+  test('names its holder', () => {
+    expect([record, odd, gone].map(holderOf)).toEqual(['bob', '?', '']);
+  });
+
+  test('has a duration, or ours stands in for it', () => {
+    const stated = [60, 1, 0, -1].map((leaseDurationSeconds) => leaseMs(bobs(1, 1, { leaseDurationSeconds }), rules));
+    expect(stated).toEqual([60_000, 1000, 15_000, 15_000]);
+    expect([odd, gone].map((sighting) => leaseMs(sighting, rules))).toEqual([15_000, 15_000]);
+  });
+
+  test('is foreign unless its holder has signed it', () => {
+    expect([record, bobs(1, 1, { holderIdentity: 'carol' }), odd, gone].map(isForeign)).toEqual([false, true, true, true]);
+  });
+
+  test('invites or deposes as its coordinator says', () => {
+    const all = [record, coordinated('invites'), coordinated('deposes'), odd, gone];
+    expect(all.map((sighting) => invites(sighting))).toEqual([false, true, false, false, false]);
+    expect(all.map(deposes)).toEqual([false, false, true, false, false]);
+  });
 });

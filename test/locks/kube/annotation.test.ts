@@ -82,8 +82,67 @@ describe('a record', () => {
     { name: 'is no object', text: '["bob"]' },
     { name: 'has a holder that is no text', text: '{"holderIdentity":{"name":"bob"}}' },
     { name: 'is null', text: 'null' },
+    { name: 'has a time that is no text', text: '{"holderIdentity":"bob","acquireTime":7}' },
+    { name: 'has a renewal that is no text', text: '{"holderIdentity":"bob","leaseDurationSeconds":1,"renewTime":7}' },
+    { name: 'counts in words', text: '{"holderIdentity":"bob","leaseDurationSeconds":1,"leaderTransitions":"two"}' },
   ])('that $name is unreadable, and so held by somebody', async ({ text }) => {
     expect((await decoded(text)).seen).toBe(text);
+  });
+
+  test('whose holder is no text, or nobody, is not told of', async () => {
+    expect((await decoded('{"holderIdentity":{"name":"bob"}}')).warnings).toEqual([]);
+    expect((await decoded('{"holderIdentity":""}')).warnings).toEqual([]);
+    expect((await decoded('{}')).warnings).toEqual([]);
+  });
+
+  test.each([
+    ['15', 15],
+    ['15.25', 16],
+    ['"15"', 15],
+    ['"15.25"', 16],
+    ['0', 0],
+    ['-5', 0],
+    ['"-5"', 0],
+    ['"0x10"', 0],
+    ['"1e3"', 0],
+    ['"15 s"', 0],
+    ['""', 0],
+    ['true', 0],
+    ['["15"]', 0],
+    ['[15]', 0],
+    ['null', 0],
+  ])('that states %s as its duration is held for so many seconds: %i', async (stated, leaseDurationSeconds) => {
+    expect((await decoded(`{"holderIdentity":"bob","leaseDurationSeconds":${stated}}`)).seen).toMatchObject({
+      leaseDurationSeconds,
+    });
+  });
+
+  test.each(['"0"', '"-5"', 'null'])('that states %s as its duration is told of as stating none', async (stated) => {
+    expect((await decoded(`{"holderIdentity":"bob","leaseDurationSeconds":${stated}}`)).warnings).toEqual([
+      expect.stringContaining('states no duration'),
+    ]);
+  });
+
+  test.each(['at 2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z or so', '2026-01-01T00:00:00+00:00'])(
+    'keeps a time of another form as it is: %s',
+    async (time) => {
+      const { seen } = await decoded(JSON.stringify({ holderIdentity: 'bob', acquireTime: time, renewTime: time }));
+      expect(seen).toMatchObject({ acquireTime: time, renewTime: time });
+    },
+  );
+
+  test('that is odd is read without anybody to tell', async () => {
+    const api = new MemoryApi();
+    api.put('configmaps', { metadata: { annotations: { [leaderAnnotation]: '{"holderIdentity":"bob"}' } } });
+    const lock = annotationLock('configmaps', { transport: api.transport(), namespace: 'default', name: 'demo' });
+    expect(await lock.read(attempt)).toMatchObject({ sighting: { record: { holderIdentity: 'bob' } } });
+  });
+
+  test('that is not a text is none', async () => {
+    const api = new MemoryApi();
+    api.put('configmaps', { metadata: { annotations: { [leaderAnnotation]: 7 } } });
+    const lock = annotationLock('configmaps', { transport: api.transport(), namespace: 'default', name: 'demo' });
+    expect(await lock.read(attempt)).toMatchObject({ sighting: { kind: 'record', record: { holderIdentity: '' } } });
   });
 
   test.each([
@@ -112,4 +171,37 @@ test('a record of ours is one that client-go can read, whoever wrote the one bef
     leaseDuration: 15,
     note: 1,
   });
+});
+
+test('times are written in whole seconds, those of another form as they are, and none as null', async () => {
+  const { api, lock } = lockOver('{"holderIdentity":"bob"}');
+  const answer = await lock.read(attempt);
+  if (answer.kind !== 'sighted' || answer.sighting.kind !== 'record') throw new Error(JSON.stringify(answer));
+  const { record, version } = answer.sighting;
+  const signature = { identity: 'alice', run: '00000000-0000-4000-8000-000000000000', number: 1 };
+  const written = async (acquireTime: string, renewTime: string, base: typeof version): Promise<unknown> => {
+    const stored = await lock.write({ record: { ...record, acquireTime, renewTime }, signature, base }, attempt);
+    expect(stored.kind).toBe('stored');
+    return JSON.parse(api.get('configmaps')?.metadata.annotations?.[leaderAnnotation] ?? '');
+  };
+  expect(await written('', '2026-01-01T00:00:07.123000Z', version)).toMatchObject({
+    acquireTime: null,
+    renewTime: '2026-01-01T00:00:07Z',
+  });
+  const again = await lock.read(attempt);
+  if (again.kind !== 'sighted' || again.sighting.kind !== 'record') throw new Error(JSON.stringify(again));
+  expect(await written('at 1.5Z or so', '', again.sighting.version)).toMatchObject({
+    acquireTime: 'at 1.5Z or so',
+    renewTime: null,
+  });
+});
+
+test('an Endpoints object holds a record as a ConfigMap does', async () => {
+  const api = new MemoryApi();
+  const lock = annotationLock('endpoints', { transport: api.transport(), namespace: 'default', name: 'demo' });
+  const signature = { identity: 'alice', run: '00000000-0000-4000-8000-000000000000', number: 1 };
+  const record = taken(undefined, 'alice', 15, 0);
+  expect(await lock.write({ record, signature, base: undefined }, attempt)).toMatchObject({ kind: 'stored' });
+  expect(api.calls).toEqual(['POST endpoints']);
+  expect(await lock.read(attempt)).toMatchObject({ sighting: { record } });
 });

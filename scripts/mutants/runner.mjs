@@ -1,0 +1,143 @@
+// A test runner for Stryker that loads the tests of a room once and runs them in its own process, mutant by mutant:
+// ten times as fast as vitest, which begins a thread for each. The unit tests of pure files leave nothing behind.
+// A mutant of what runs while a file is loaded has its tests loaded anew.
+// Invariant: no mutant is active while the tests of another are loaded or run.
+
+import { INSTRUMENTER_CONSTANTS } from '@stryker-mutator/api/core';
+import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin';
+import { DryRunStatus, TestStatus, toMutantRunResult } from '@stryker-mutator/api/test-runner';
+import { build } from 'esbuild';
+import path from 'node:path';
+import { collect } from './collector.mjs';
+
+const collector = path.join(import.meta.dirname, 'collector.mjs');
+/** Of one test; one that takes longer waits for what a mutant keeps from happening. */
+const limitMs = 3000;
+
+class Runner {
+  static inject = [];
+
+  /** Where a mutated file looks which of its mutants is active. */
+  #ns = (globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {});
+  #bundle;
+  #loads = 0;
+  #tests = [];
+  /** By test, when it last ran: what is quick is asked first. */
+  #took = new Map();
+
+  capabilities() {
+    return { reloadEnvironment: true };
+  }
+
+  async init() {
+    // A broken program may leave a promise that nobody awaits.
+    process.on('unhandledRejection', () => undefined);
+    const files = JSON.parse(process.env.LEADER_RUN_TESTS);
+    this.#bundle = path.resolve(`mutated-${process.pid}.mjs`);
+    const contents = [
+      `import fc from 'fast-check';`,
+      `import { enter } from 'vitest';`,
+      // What is noticed in one run is noticed in the next.
+      `fc.configureGlobal({ seed: 1 });`,
+      ...files.map((file) => `enter(${JSON.stringify(file)});\nawait import(${JSON.stringify(`./${file}`)});`),
+    ].join('\n');
+    await build({
+      stdin: { contents, resolveDir: process.cwd() },
+      outfile: this.#bundle,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      logLevel: 'error',
+      plugins: [
+        {
+          name: 'vitest',
+          setup: ({ onResolve }) => onResolve({ filter: /^vitest$/ }, () => ({ path: collector, external: true })),
+        },
+      ],
+    });
+  }
+
+  async dryRun() {
+    this.#tests = await this.#load();
+    const tests = await this.#run(this.#tests, false);
+    return { status: DryRunStatus.Complete, tests, mutantCoverage: this.#ns.mutantCoverage };
+  }
+
+  async mutantRun({ activeMutant, mutantActivation, testFilter, hitLimit }) {
+    const ns = this.#ns;
+    if (this.#tests.length === 0) this.#tests = await this.#load();
+    // A hundredth of it is how often all tests together run the line; one test that runs it more often is in a circle.
+    ns.hitLimit = hitLimit && Math.max(10_000, hitLimit / 100);
+    try {
+      if (mutantActivation === 'static') ns.activeMutant = activeMutant.id;
+      const all = mutantActivation === 'static' ? await this.#load() : this.#tests;
+      ns.activeMutant = activeMutant.id;
+      const wanted = testFilter && new Set(testFilter);
+      const tests = await this.#run(wanted ? all.filter(({ id }) => wanted.has(id)) : all, true);
+      return toMutantRunResult({ status: DryRunStatus.Complete, tests });
+    } catch (error) {
+      // What cannot even be loaded is noticed by each of its tests.
+      const id = testFilter?.[0] ?? 'load';
+      const test = { id, name: id, timeSpentMs: 0, status: TestStatus.Failed, failureMessage: String(error) };
+      return toMutantRunResult({ status: DryRunStatus.Complete, tests: [test] });
+    } finally {
+      Object.assign(ns, { activeMutant: undefined, hitLimit: undefined });
+    }
+  }
+
+  #load() {
+    this.#loads += 1;
+    return collect(() => import(`${this.#bundle}?${this.#loads}`));
+  }
+
+  async #run(tests, bail) {
+    const results = [];
+    const took = ({ id }) => this.#took.get(id) ?? 0;
+    for (const test of bail ? tests.toSorted((a, b) => took(a) - took(b)) : tests) {
+      Object.assign(this.#ns, { currentTestId: test.id, hitCount: 0 });
+      const from = performance.now();
+      const failureMessage = await failureOf(test);
+      this.#ns.currentTestId = undefined;
+      const status = failureMessage === undefined ? TestStatus.Success : TestStatus.Failed;
+      const timeSpentMs = performance.now() - from;
+      if (status === TestStatus.Success) this.#took.set(test.id, timeSpentMs);
+      results.push({
+        id: test.id,
+        name: test.id,
+        fileName: path.resolve(test.file),
+        timeSpentMs,
+        status,
+        failureMessage,
+      });
+      if (bail && failureMessage !== undefined) break;
+    }
+    return results;
+  }
+}
+
+async function failureOf({ suite, body }) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('it does not end')), limitMs);
+  });
+  try {
+    await Promise.race([played(suite, body), late]);
+    return undefined;
+  } catch (error) {
+    return String(error?.message ?? error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function played({ before, after }, body) {
+  for (const hook of before) await hook();
+  try {
+    await body({});
+  } finally {
+    for (const hook of after) await hook();
+  }
+}
+
+export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'in-process', Runner)];

@@ -1,0 +1,53 @@
+// Mutants of Stryker that no test can notice, since they make no difference. Decides which survivors
+// scripts/mutants-all.mjs excuses: the file, the whole line in which the mutant begins, what it replaces there and by
+// what, and why that is the same.
+// Invariant: the run fails if one of them is not there any more, or is noticed after all.
+
+const swap = 'const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];';
+const beforeFirst = 'before the first letter there is none, which equals no letter';
+const soonest = 'return untilPullMs > 0 ? Math.min(atMostMs, untilPullMs) : atMostMs;';
+const noLimit = 'without an entry no attempt is used, and each limit is 1 at least';
+const oneFits = 'one entry always fits';
+const noStep = 'what is not stated is no number, and neither less nor more';
+const anyTime = 'the time is made again from its milliseconds and compared as a whole';
+const nothingAhead = 'only of a leash that is due as a whole is nothing ahead, and then the command is killed already';
+
+/** @type {{ file: string, line: string, find: string, replace: string, why: string }[]} */
+export const equivalents = [
+  { file: 'src/locks/record.ts', line: String.raw`const match = /^(.*) ([0-9a-f-]{36})\.(\d{1,15})$/s.exec(text);`, find: String.raw`/^(.*) ([0-9a-f-]{36})\.(\d{1,15})$/s`, replace: String.raw`/(.*) ([0-9a-f-]{36})\.(\d{1,15})$/s`, why: 'the first part takes any text, so a match begins at the first letter' },
+  { file: 'src/locks/pair.ts', line: 'const one = await this.#primary.announce?.(announcement, attempt);', find: 'this.#primary.announce?.(announcement, attempt)', replace: 'this.#primary.announce(announcement, attempt)', why: 'a pair whose first lock takes no note offers none' },
+  { file: 'src/locks/pair.ts', line: "if (this.#underWay && first.kind === 'record' && sameSignature(first.signature, this.#underWay)) {", find: "first.kind === 'record'", replace: 'true', why: 'only a record has a signature; the question is for the types' },
+  { file: 'src/locks/pair.ts', line: 'return { ...(here.number < there.number ? one : two), version };', find: 'here.number < there.number', replace: 'here.number <= there.number', why: 'the two numbers differ here' },
+  { file: 'src/locks/pair.ts', line: 'if (one.record.holderIdentity === two.record.holderIdentity && sameRecord(one.record, two.record)) {', find: 'one.record.holderIdentity === two.record.holderIdentity', replace: 'true', why: 'the records are compared as a whole beside it' },
+  { file: 'src/locks/pair.ts', line: "if (seen.kind !== 'record') return undefined;", find: "seen.kind !== 'record'", replace: 'false', why: 'only records come here; the question is for the types' },
+  { file: 'src/locks/kube/annotation.ts', line: "if (text === undefined || text === '') return undefined;", find: 'text === undefined', replace: 'false', why: 'what is no text is no JSON, and stays undefined' },
+  { file: 'src/locks/kube/object.ts', line: 'const ageMs = dateMs === undefined ? Number.NaN : dateMs - Date.parse(String(creationTimestamp)) - 1000;', find: 'dateMs === undefined', replace: 'false', why: 'a sum with undefined is no number either' },
+  { file: 'src/child/leash.ts', line: 'const instants = [leash.termBy, leash.killBy, ...(leash.graceBy ? [leash.graceBy] : [])];', find: '[]', replace: '["Stryker was here"]', why: 'what is no instant is no time ahead' },
+  { file: 'src/child/life.ts', line: "if (turn.life.state !== 'over') obeyLeash(turn, turn.life, fact.kind === 'tick');", find: "turn.life.state !== 'over'", replace: 'true', why: 'nothing is due to a life that is over; the question is for the types' },
+  { file: 'src/child/life.ts', line: "killed: life.state === 'killed' ? life.killed : undefined,", find: "life.state === 'killed'", replace: 'true', why: 'a command that was not killed has no time of it' },
+  { file: 'src/child/life.ts', line: "const untold = told === 'group' ? sure?.filter(({ group }) => group !== birth.pid) : sure;", find: 'sure?.filter', replace: 'sure.filter', why: 'a group that was told and cannot be looked at is answered for above' },
+  { file: 'src/child/life.ts', line: soonest, find: 'untilPullMs > 0', replace: 'true', why: nothingAhead },
+  { file: 'src/child/life.ts', line: soonest, find: 'untilPullMs > 0', replace: 'untilPullMs >= 0', why: nothingAhead },
+  { file: 'src/cli/values.ts', line: 'const at = (i: number, j: number): number => table[i]?.[j] ?? 0;', find: 'table[i]?.[j]', replace: 'table[i][j]', why: 'each line that is asked for is there' },
+  ...['i > 1 && j > 1 -> true', 'i > 1 && j > 1 -> i > 1 || j > 1', 'i > 1 -> true', 'i > 1 -> i >= 1', 'j > 1 -> true', 'j > 1 -> j >= 1']
+    .map((edit) => edit.split(' -> '))
+    .map(([find = '', replace = '']) => ({ file: 'src/cli/values.ts', line: swap, find, replace, why: beforeFirst })),
+  { file: 'src/common/json.ts', line: '} catch {', find: '{ return undefined; // The caller says that the text makes no sense. }', replace: '{}', why: 'a function that ends returns undefined' },
+  { file: 'src/job/key.ts', line: 'if (cursor !== undefined) {', find: 'cursor !== undefined', replace: 'true', why: 'no key comes before or after undefined' },
+  { file: 'src/job/key.ts', line: "if (last !== undefined && job.key < cursor) return { kind: 'given-up', why: 'later-tick', entry: last };", find: 'last !== undefined', replace: 'true', why: 'without an entry an older tick is past already; the question is for the types' },
+  { file: 'src/job/key.ts', line: 'if (last !== undefined && used >= (job.attempts ?? Infinity))', find: 'last !== undefined', replace: 'true', why: noLimit },
+  { file: 'src/job/key.ts', line: 'const ticks = rest.entries.map((entry) => entry.key).filter((each) => isTick(each) && each < key);', find: 'each < key', replace: 'each <= key', why: 'the entry of the key itself is gone' },
+  { file: 'src/job/key.ts', line: 'return a === undefined || a < b ? b : a;', find: 'a < b', replace: 'a <= b', why: 'of two that are equal either will do' },
+  { file: 'src/job/key.ts', line: "return reading.kind === 'record' ? reading.record : undefined;", find: "reading.kind === 'record'", replace: 'true', why: 'nothing else has a record; the question is for the types' },
+  { file: 'src/job/record.ts', line: 'while (Buffer.byteLength(text) > longestText && entries.length > 1) {', find: 'entries.length > 1', replace: 'entries.length >= 1', why: oneFits },
+  { file: 'src/job/record.ts', line: 'while (Buffer.byteLength(text) > longestText && entries.length > 1) {', find: 'entries.length > 1', replace: 'true', why: oneFits },
+  { file: 'src/job/record.ts', line: 'const claim = run === undefined ? undefined : claimOf(run);', find: 'run === undefined', replace: 'false', why: 'what is not there is no claim either' },
+  { file: 'src/job/record.ts', line: String.raw`return new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');`, find: String.raw`/\.\d+Z$/`, replace: String.raw`/\.\d+Z/`, why: 'such a text has one Z, at its end' },
+  { file: 'src/job/record.ts', line: String.raw`if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(value)) return false;`, find: "typeof value !== 'string'", replace: 'false', why: anyTime },
+  { file: 'src/job/record.ts', line: String.raw`if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(value)) return false;`, find: String.raw`/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/`, replace: String.raw`/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/`, why: anyTime },
+  { file: 'src/job/values.ts', line: "const read = readField(parts[i]?.toUpperCase() ?? '', field);", find: 'parts[i]?.toUpperCase', replace: 'parts[i].toUpperCase', why: 'there are as many parts as fields; the question is for the types' },
+  { file: 'src/job/values.ts', line: 'if (step !== undefined && (Number(step) < 1 || Number(step) > count)) return fault(`a step is from 1 to ${count}`);', find: 'step !== undefined', replace: 'true', why: noStep },
+  { file: 'src/job/values.ts', line: 'const [from, to] = [numberOf(first, field), last === undefined ? undefined : numberOf(last, field)];', find: 'last === undefined', replace: 'false', why: noStep },
+  { file: 'src/job/values.ts', line: 'if (to !== undefined && to < from) return fault(`a range goes upwards: write ${from}-${high},${low}-${to}`);', find: 'to !== undefined', replace: 'true', why: noStep },
+  { file: 'src/job/values.ts', line: 'function numberOf(text: string, { low, high, words = [] }: Field): number | undefined {', find: '[]', replace: '["Stryker was here"]', why: 'no item of a cron line has blanks and small letters' },
+];
