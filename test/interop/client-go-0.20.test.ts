@@ -6,7 +6,7 @@
 import { expect, test } from 'vitest';
 import { oldClientGoElector } from '../helpers/client-go.ts';
 import {
-  alongside, cutOff, earlyRelease, had, impatience, type LockKind, mainEndings, type Peer, relay, versions,
+  alongside, cutOff, earlyRelease, had, impatience, type LockKind, mainEndings, type Peer, relay, remembersPast, versions,
 } from './peers.ts';
 
 const program = await had('client-go v0.20', oldClientGoElector);
@@ -27,6 +27,10 @@ alongside('leader-run and client-go v0.20', program, ({ client, rows, figures })
 
   test.each(kinds)('take %s from each other, however the holder ends', async (kind) => {
     rows.push(await relay(client, { peer, kind }));
+  });
+
+  test.each(kinds)('on %s leaves a key remembered that was done', async (kind) => {
+    expect(await remembersPast(client, { peer, kind })).toBe('the key');
   });
 
   test.each(neighbours)('exclude each other where it is on %s and leader-run on %s', async (kind, ourKind) => {

@@ -34,6 +34,22 @@ onServers('leader-run and client-go', ({ client, figures }) => {
     });
   });
 
+  test('remember a key that was done when client-go has led since', async () => {
+    await staged(client, async ({ start, startClientGo, stamps, lease }) => {
+      const once = { flags: ['--once-per=v42'], command: ['true'] };
+      expect(await (await start('alice', once)).end()).toMatchObject({ status: 0 });
+      const gopher = await startClientGo('gopher', binary, { flags: ['-release-on-cancel'] });
+      await stamps.started('gopher');
+      const before = await lease.renewedAt();
+      await until('a renewal of client-go', async () => (await lease.renewedAt()) > before);
+      gopher.signal('SIGTERM');
+      await gopher.end();
+      const bob = await start('bob', once);
+      expect(await bob.end(60_000)).toMatchObject({ status: 0 });
+      expect(bob.all('command-started')).toEqual([]);
+    });
+  });
+
   test('hand over from leader-run to client-go only after the command has drained', async () => {
     await staged(client, async ({ start, startClientGo, stamps }) => {
       const alice = await start('alice', { drainMs: 3000 });

@@ -10,7 +10,7 @@ import { until } from '../helpers/wait.ts';
 import { fabric8Elector } from './fabric8/elector.ts';
 import {
   alongside, beforeRenewal, cutOff, earlyRelease, foreignGraceMs, had, kindFlags, oddities, pathOf, type Peer, relay,
-  rules, startPeer, versions,
+  remembersPast,  rules, startPeer, versions,
 } from './peers.ts';
 
 const program = await had("fabric8's Java client", fabric8Elector);
@@ -25,6 +25,10 @@ alongside("leader-run and fabric8's Java client", program, ({ client, rows, figu
 
   test('take a Lease from each other, however the holder ends', async () => {
     rows.push(await relay(client, { peer, kind: 'leases' }));
+  });
+
+  test.each(['leases'] as const)('on %s leaves a key remembered that was done', async (kind) => {
+    expect(await remembersPast(client, { peer, kind })).toBe('the key');
   });
 
   test('live together on a Lease when it is cut off, as its request outlasts its deadline', async () => {

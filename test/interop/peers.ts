@@ -355,3 +355,25 @@ export async function earlyRelease(client: ServersClient, { peer, kind }: Pick<R
   await staged(client, play, { rules, unjudged: true });
   return overlap;
 }
+
+/** A key is done, then the peer leads for a while. Resolves with what the lock remembers after that. */
+export async function remembersPast(
+  client: ServersClient,
+  { peer, kind }: Pick<Relay, 'peer' | 'kind'>,
+): Promise<'the key' | 'nothing'> {
+  let remembered: 'the key' | 'nothing' = 'nothing';
+  const play = async (stage: Stage): Promise<void> => {
+    const flags = [...kindFlags(kind), '--once-per=v42'];
+    const first = await stage.start('first', { flags, command: ['true'] });
+    expect(await first.end()).toMatchObject({ status: 0 });
+    const theirs = await startPeer(stage, peer, 'theirs', kind);
+    await stage.stamps.started('theirs');
+    await beforeRenewal(client, pathOf(stage, kind));
+    theirs.signal('SIGTERM');
+    await theirs.end();
+    const { body } = await client.admin('GET', pathOf(stage, kind));
+    remembered = body.metadata?.annotations?.['leader-run/job']?.includes('"v42","ok"') === true ? 'the key' : 'nothing';
+  };
+  await staged(client, play, { rules });
+  return remembered;
+}

@@ -6,7 +6,8 @@
 import { expect, test } from 'vitest';
 import { type Stage, staged } from '../helpers/stage.ts';
 import {
-  alongside, cutOff, had, impatience, kindFlags, mainEndings, pathOf, type Peer, relay, rules, startPeer, versions,
+  alongside, cutOff, had, impatience, kindFlags, mainEndings, pathOf, type Peer, relay, remembersPast, rules,
+  startPeer, versions,
 } from './peers.ts';
 import { pythonElector } from './python/elector.ts';
 
@@ -24,6 +25,10 @@ alongside('leader-run and the Python client', program, ({ client, rows, figures 
 
   test.each(kinds)('take %s from each other, however the holder ends', async (kind) => {
     rows.push(await relay(client, { peer, kind, odd: kind === 'configmaps' }));
+  });
+
+  test.each(kinds)('on %s leaves a key remembered that was done', async (kind) => {
+    expect(await remembersPast(client, { peer, kind })).toBe('the key');
   });
 
   test('exclude each other where it is on a ConfigMap and leader-run on the pair, on its way to a Lease', async () => {
