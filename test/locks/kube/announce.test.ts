@@ -75,7 +75,11 @@ describe.each(kinds)('a lock of the kind $name', (kind) => {
 
   test('goes another way while an elector uses the lock, and the same way once the lock was given back', async () => {
     const [api, events, clock] = [new MemoryApi(), new MemoryApi(), new ManualClock()];
-    const announceOver = (): Transport => events.transport();
+    let unclosed = 0;
+    const announceOver = (): Transport => {
+      unclosed += 1;
+      return { ...events.transport(), close: () => void (unclosed -= 1) };
+    };
     const open: Kind['open'] = (options) => kind.open({ ...options, announceOver }, clock);
     const under = bench({ ...kind, open }, api, clock);
     const { lock } = under;
@@ -84,6 +88,7 @@ describe.each(kinds)('a lock of the kind $name', (kind) => {
     const term = await under.lead();
     expect(await lock.announce?.(announcement, attempt)).toBeUndefined();
     expect([posts(api), posts(events)]).toEqual([0, kind.resources.length]);
+    expect(unclosed).toBe(0);
 
     term.workEnded();
     const given = term.resign();

@@ -98,7 +98,7 @@ export const mutants = [
   { name: 'an answer that came in pieces is lost', file: 'src/child/guardian/guardian.ts', find: "rest = lines.pop() ?? '';", replace: 'lines.pop();', suites: keeper },
   { name: "the guardian is in leader-run's group", file: 'src/child/guardian/guardian.ts', find: '      detached: true,\n', replace: '', suites: [titled('test/process/guardian.test.ts', 'to the whole group')] },
   { name: 'the guardian keeps a folder in use', file: 'src/child/guardian/guardian.ts', find: "      cwd: '/',\n", replace: '', suites: [titled('test/process/guardian.test.ts', 'keeps no folder in use')] },
-  { name: 'a guardian that is lost for good costs nothing', file: 'src/child/guardian/guardian.ts', find: '      this.#options.onFailure(\n', replace: '      void (\n', suites: [titled('test/process/guardian.test.ts', 'costs the command its life')] },
+  { name: 'a guardian that is lost for good costs nothing', file: 'src/child/guardian/guardian.ts', find: '      this.#options.onFailure(\n', replace: '      String(\n', suites: [titled('test/process/guardian.test.ts', 'makes leader-run exit with 125')] },
   { name: 'after a guardian that has killed there is no other', file: 'src/child/supervisor.ts', find: '      await this.#guardian.ready();\n', replace: '', suites: [titled('test/process/wrapper-killed.test.ts', 'once it is continued')] },
   { name: 'the command carries no cookie', file: 'src/child/supervisor.ts', find: "{ ...inherited, [cookie]: '1' }", replace: '{ ...inherited }', suites: [titled('test/process/leftovers.test.ts', 'is killed with the command when the lock is lost')] },
 ];
