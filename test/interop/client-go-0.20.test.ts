@@ -6,7 +6,8 @@
 import { expect, test } from 'vitest';
 import { oldClientGoElector } from '../helpers/client-go.ts';
 import {
-  alongside, cutOff, earlyRelease, had, impatience, type LockKind, mainEndings, type Peer, relay, remembersPast, versions,
+  alongside, cutOff, earlyRelease, had, impatience, type LockKind, mainEndings, type Peer, relay, remembersPast,
+  versions,
 } from './peers.ts';
 
 const program = await had('client-go v0.20', oldClientGoElector);
