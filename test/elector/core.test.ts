@@ -15,6 +15,10 @@ function standby(): Rig {
   return new Rig(lock).campaign().answer();
 }
 
+function untilAsked(rig: Rig): void {
+  while (!rig.asked) rig.later(20).feed({ kind: 'tick' });
+}
+
 describe('a core', () => {
   test('begins with nothing wanted, known or told, and wakes for nothing', () => {
     const rig = new Rig(new MemoryLock());
@@ -155,9 +159,9 @@ describe('an answer', () => {
     const rig = renewing();
     rig.fail('timeout');
     const [before] = rig.state.pending;
-    while (!rig.asked) rig.later(20).feed({ kind: 'tick' });
+    untilAsked(rig);
     rig.answer();
-    while (!rig.asked) rig.later(20).feed({ kind: 'tick' });
+    untilAsked(rig);
     const kept = rig.state.pending.filter(({ number }) => number !== rig.state.request?.number);
     rig.fail('throttled');
     expect(rig.state.pending).toEqual(kept);
@@ -167,7 +171,7 @@ describe('an answer', () => {
   test('that does not come to a look that had to be taken leaves it to be taken', () => {
     const must = renewing();
     must.fail('timeout');
-    while (!must.asked) must.later(20).feed({ kind: 'tick' });
+    untilAsked(must);
     must.fail('unreachable');
     expect(must.state.mustRead).toBe(true);
     const may = new Rig(new MemoryLock()).campaign();
