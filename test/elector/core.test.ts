@@ -1,7 +1,7 @@
 // Steps of the core one by one: what each event leaves in the state, and what is told of it. Whole campaigns and terms
 // are in candidate.test.ts and holder.test.ts.
-// Invariant under test: an answer that is refused is forgotten, one that is in doubt is looked for, and each end is told
-// once, with what the driver must undo.
+// Invariant under test: a write that is refused is forgotten, one that is in doubt is looked for, and each end is
+// told once, with what the driver must undo.
 
 import { describe, expect, test } from 'vitest';
 import { bobRun, held, leader, MemoryLock, Rig } from '../helpers/rig.ts';
