@@ -22,14 +22,25 @@ class Runner {
   #bundle;
   #loads = 0;
   #tests = [];
-  /** By test, when it last ran: what is quick is asked first. */
-  #took = new Map();
+  /** By test, how often it looked which mutant is active when it last went well: what looks seldom is asked first. */
+  #usual = new Map();
+  #active;
+  #looks = 0;
+  #limit = Infinity;
 
   capabilities() {
     return { reloadEnvironment: true };
   }
 
   async init() {
+    // Each mutated line asks this object. A circle that no await interrupts ends here and nowhere else.
+    Object.defineProperty(this.#ns, 'activeMutant', {
+      get: () => {
+        this.#looks += 1;
+        if (this.#looks > this.#limit) throw new Error('it goes in a circle');
+        return this.#active;
+      },
+    });
     // A broken program may leave a promise that nobody awaits.
     process.on('unhandledRejection', () => undefined);
     const files = JSON.parse(process.env.LEADER_RUN_TESTS);
@@ -64,15 +75,13 @@ class Runner {
     return { status: DryRunStatus.Complete, tests, mutantCoverage: this.#ns.mutantCoverage };
   }
 
-  async mutantRun({ activeMutant, mutantActivation, testFilter, hitLimit }) {
-    const ns = this.#ns;
-    if (this.#tests.length === 0) this.#tests = await this.#load();
-    // A hundredth of it is how often all tests together run the line; one test that runs it more often is in a circle.
-    ns.hitLimit = hitLimit && Math.max(10_000, hitLimit / 100);
+  async mutantRun({ activeMutant, mutantActivation, testFilter }) {
+    // A process that Stryker begins later has to learn first what is usual.
+    if (this.#tests.length === 0) await this.dryRun();
     try {
-      if (mutantActivation === 'static') ns.activeMutant = activeMutant.id;
+      if (mutantActivation === 'static') this.#active = activeMutant.id;
       const all = mutantActivation === 'static' ? await this.#load() : this.#tests;
-      ns.activeMutant = activeMutant.id;
+      this.#active = activeMutant.id;
       const wanted = testFilter && new Set(testFilter);
       const tests = await this.#run(wanted ? all.filter(({ id }) => wanted.has(id)) : all, true);
       return toMutantRunResult({ status: DryRunStatus.Complete, tests });
@@ -82,7 +91,8 @@ class Runner {
       const test = { id, name: id, timeSpentMs: 0, status: TestStatus.Failed, failureMessage: String(error) };
       return toMutantRunResult({ status: DryRunStatus.Complete, tests: [test] });
     } finally {
-      Object.assign(ns, { activeMutant: undefined, hitLimit: undefined });
+      this.#active = undefined;
+      this.#limit = Infinity;
     }
   }
 
@@ -93,15 +103,17 @@ class Runner {
 
   async #run(tests, bail) {
     const results = [];
-    const took = ({ id }) => this.#took.get(id) ?? 0;
-    for (const test of bail ? tests.toSorted((a, b) => took(a) - took(b)) : tests) {
-      Object.assign(this.#ns, { currentTestId: test.id, hitCount: 0 });
+    const usual = ({ id }) => this.#usual.get(id) ?? 0;
+    for (const test of bail ? tests.toSorted((a, b) => usual(a) - usual(b)) : tests) {
+      this.#ns.currentTestId = test.id;
+      this.#looks = 0;
+      this.#limit = bail ? 20 * usual(test) + 100_000 : Infinity;
       const from = performance.now();
       const failureMessage = await failureOf(test);
       this.#ns.currentTestId = undefined;
       const status = failureMessage === undefined ? TestStatus.Success : TestStatus.Failed;
       const timeSpentMs = performance.now() - from;
-      if (status === TestStatus.Success) this.#took.set(test.id, timeSpentMs);
+      if (status === TestStatus.Success) this.#usual.set(test.id, this.#looks);
       results.push({
         id: test.id,
         name: test.id,
