@@ -87,9 +87,11 @@ async function jobOf(once: Once, wallMs: number): Promise<Job | { readonly fault
   if (once.kind === 'key') return { kind: 'key', key: once.key, attempts };
   const { newestTick, openSchedule } = await import('../job/tick.ts');
   const schedule = openSchedule(once.line, once.zone, wallMs);
-  if ('fault' in schedule) return schedule;
+  if ('fault' in schedule) return { fault: `--once-per-tick: ${schedule.fault}` };
   const key = newestTick(schedule.value, wallMs);
-  return key === undefined ? { fault: `${once.line} has not come yet` } : { kind: 'tick', key, attempts };
+  return key === undefined
+    ? { fault: `--once-per-tick: ${once.line} has not come yet` }
+    : { kind: 'tick', key, attempts };
 }
 
 /** All that has to be closed again. */

@@ -78,7 +78,8 @@ export function parseCronLine(text: string): Parsed<string> {
   if (parts.length !== fields.length) {
     const count = text.trim() === '' ? 'none' : String(parts.length);
     const names = 'minute, hour, day of month, month, day of week';
-    return { fault: `expected five fields (${names}), ${example}, and not ${count}` };
+    const hint = parts.length === 1 && first !== '' ? '; put the line into quotes' : '';
+    return { fault: `expected five fields (${names}), ${example}, and not ${count}${hint}` };
   }
   const values: string[] = [];
   for (const [i, field] of fields.entries()) {

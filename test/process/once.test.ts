@@ -179,6 +179,14 @@ describe.concurrent('leader-run --once-per-tick', () => {
     expect(starts(arena)).toEqual([expect.stringMatching(/^\d{4}-01-01T00:00:00Z 1$/)]);
   });
 
+  test('refuses a line that never comes in one sentence, and makes nothing', async ({ arena, expect }) => {
+    const run = arena.run({ command: ['true'], flags: ['--once-per-tick', '0 0 30 2 *'] });
+    expect(await run.end()).toMatchObject({ status: 125 });
+    const why = '--once-per-tick: 0 0 30 2 * never comes: no month that it names has such a day';
+    expect(run.stderr).toBe(`leader-run: ${why}\n`);
+    expect(existsSync(arena.store) ? arena.versions() : []).toEqual([]);
+  });
+
   test('takes one crontab line on ten machines, each with a clock of its own', async ({ arena, expect }) => {
     const line = ['--once-per-tick', '0 0 1 * *', '--attempts=1'];
     const runs = Array.from({ length: 10 }, () =>
