@@ -67,7 +67,7 @@ export function valuesOf(readings: Readings): OptionValues {
 }
 
 /** The default verb, which runs a command: the words behind its options are not its own. */
-const ofRun: Taking = { takes: ['lock', 'run'], words: 'command' };
+const ofRun: Taking = { takes: ['lock', 'run', 'tick'], words: 'command' };
 
 /** What a verb takes: the options of these scopes, and a command behind them, or words of its own among them. */
 export interface Taking {

@@ -35,7 +35,7 @@ export function fallbackOf(name: OptionName): string {
 
 /** Of the default verb, and of all others in a line each. */
 export function helpText(verbs: readonly Described[] = []): string {
-  const program = described('leader-run', '[options] -- <command> [args...]', contract, ['lock', 'run']);
+  const program = described('leader-run', '[options] -- <command> [args...]', contract, ['lock', 'run', 'tick']);
   program.addOption(new Option('--version', 'print the version').helpGroup('Output:'));
   for (const { name, summary } of verbs) {
     if (summary !== undefined) program.addCommand(new Command(name).description(summary).helpGroup('Verbs:'));

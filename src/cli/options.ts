@@ -10,6 +10,7 @@ import {
   anyText,
   exitCode,
   identityText,
+  instant,
   leaseTime,
   lockName,
   namespaceName,
@@ -19,6 +20,7 @@ import {
   signalName,
   switchOrFolder,
   switchText,
+  tickCount,
   waitTime,
 } from './values.ts';
 
@@ -30,8 +32,8 @@ export const lockKinds = [
   'configmapsleases',
 ] as const satisfies readonly LockKind[];
 
-/** What a verb does, as far as options are concerned: it finds a lock, runs a command under one, or shows locks. */
-export type Scope = 'lock' | 'run' | 'show' | 'status';
+/** What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things. */
+export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
   readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Output' | 'Status';
@@ -223,6 +225,7 @@ export const options = {
   }),
   timezone: row({
     group: 'Once',
+    scope: 'tick',
     value: '<zone>',
     parse: parseZone,
     standard: 'UTC',
@@ -349,6 +352,23 @@ export const options = {
     parse: positiveTime,
     otherwise: 'do not ask',
     help: 'exit with 1 unless a key succeeded within this time',
+  }),
+  count: row({
+    group: 'Status',
+    scope: 'next',
+    value: '<n>',
+    short: 'c',
+    parse: tickCount,
+    standard: '10',
+    help: 'so many ticks, 100 at the most',
+  }),
+  from: row({
+    group: 'Status',
+    scope: 'next',
+    value: '<time>',
+    parse: instant,
+    otherwise: 'now',
+    help: 'the ticks after this time, as in 2026-10-24 or 2026-10-24T12:00:00Z',
   }),
 };
 

@@ -81,6 +81,19 @@ export function positiveTime(text: string): Parsed<number> {
   return 'value' in parsed && parsed.value === 0 ? { fault: 'expected more than 0, as in 30m' } : parsed;
 }
 
+/** How many ticks to compute: a line may have one a minute. */
+export function tickCount(text: string): Parsed<number> {
+  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 100) return { value: Number(text) };
+  return { fault: 'expected a number from 1 to 100' };
+}
+
+/** A day in UTC, or a time with its zone: one without would mean another instant on each machine. */
+export function instant(text: string): Parsed<number> {
+  const ms = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(ms)) return { value: ms };
+  return { fault: 'expected a day such as 2026-10-24, or a time with its zone such as 2026-10-24T12:00:00Z' };
+}
+
 export function exitCode(text: string): Parsed<number> {
   if (/^\d{1,3}$/.test(text) && Number(text) <= 255) return { value: Number(text) };
   return { fault: 'expected an exit status from 0 to 255' };

@@ -31,7 +31,7 @@ import { help, version } from './print.ts';
 /** The default verb; its name is that of no verb, since it is meant when none is named. */
 export const run: Command = {
   name: '',
-  takes: ['lock', 'run'],
+  takes: ['lock', 'run', 'tick'],
   run: async (context) => {
     const facts = systemFacts();
     const read = readConfig(context.words, context.env, facts);

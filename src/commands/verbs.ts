@@ -42,7 +42,21 @@ running; 125 if it cannot be told.`,
   run: async (context) => answered(await (await import('./keys.ts')).keys(context), keys, context),
 };
 
-export const verbs: readonly Command[] = [help, version, status, keys, ...reserved];
+const next: Command = {
+  name: 'next',
+  summary: 'the coming ticks of a cron line, by both clocks',
+  usage: "'<cron line>' [options]",
+  about: `Shows when a cron line comes next, by the clock of its zone and in UTC, with a
+remark where a night of daylight saving changes something.
+
+  leader-run next '30 2 * * *' --timezone Europe/Berlin --from 2026-10-24
+
+Exit status: 0; 125 for a line that means nothing or never comes.`,
+  takes: ['tick', 'show', 'next'],
+  run: async (context) => answered((await import('./next.ts')).next(context), next, context),
+};
+
+export const verbs: readonly Command[] = [help, version, status, keys, next, ...reserved];
 
 /** Each verb has a help of its own. */
 async function answered(ending: Ending | Printed, verb: Command, context: Context): Promise<Ending> {

@@ -34,3 +34,8 @@ export function newestTick({ cron }: Schedule, wallMs: number): string | undefin
   const [tick] = cron.previousRuns(1, new Date(wallMs + 1));
   return tick && timeText(tick.getTime());
 }
+
+/** Those after an instant, as milliseconds since 1970; at most `count`. */
+export function comingTicks({ cron }: Schedule, afterMs: number, count: number): number[] {
+  return cron.nextRuns(count, new Date(afterMs)).map((tick) => tick.getTime());
+}

@@ -21,7 +21,7 @@ const facts: Facts = {
   hasAllBytes: true,
 };
 /** Those of the default verb. */
-const names = (Object.keys(options) as OptionName[]).filter((name) => ['lock', 'run'].includes(scopeOf(name)));
+const names = (Object.keys(options) as OptionName[]).filter((name) => ['lock', 'run', 'tick'].includes(scopeOf(name)));
 const forever: Wait = { kind: 'forever' };
 
 function read(line: string, env: Environment = {}, more: Partial<Facts> = {}): ConfigRead {
