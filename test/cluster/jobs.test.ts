@@ -227,7 +227,8 @@ onServers('leader-run --once-per that is killed', ({ client, figures }) => {
   ): Promise<void> {
     const go = path.join(stage.folder, 'go');
     const waits = `until [ -e ${go} ]; do sleep 0.02; done`;
-    const start = (then: string): Promise<Run> => once(stage, 'alice', { ...limit, server, then });
+    const start = (then: string, timing?: readonly string[]): Promise<Run> =>
+      once(stage, 'alice', { ...limit, server, then, ...(timing && { timing }) });
     const kill = async (alice: Run): Promise<void> => {
       alice.signal('SIGKILL');
       await alice.end();
@@ -243,11 +244,12 @@ onServers('leader-run --once-per that is killed', ({ client, figures }) => {
         return await kill(alice);
       }
       case 'when the claim is stored, before its answer': {
-        const alice = await start('true');
-        // The write that takes the lock is planned when that is said.
+        // The write is on its way when that is said, and its answer is not there for a while.
+        proxy.delay(500, 'down');
+        const alice = await start('true', calm);
         await alice.event('taking');
         proxy.hold('down');
-        await until('the claim or a start', async () => (await remembered(stage)).length > 0);
+        await until('the claim', async () => (await remembered(stage)).length > 0);
         return await kill(alice);
       }
       case 'while the command runs': {
@@ -264,8 +266,10 @@ onServers('leader-run --once-per that is killed', ({ client, figures }) => {
         return await kill(alice);
       }
       case 'when the outcome is stored, before its answer': {
-        const alice = await start(waits);
+        const alice = await start(waits, calm);
         await until('the start', async () => (await starts(stage)).length === 1);
+        // No renewal is under way then, which would wait for its answer first.
+        await alice.event('renewed', { from: alice.events.length });
         proxy.hold('down');
         await appendFile(go, '');
         await until('the outcome', async () => (await remembered(stage))[0] === 'v42 ok 1');
