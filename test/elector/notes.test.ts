@@ -213,6 +213,19 @@ describe('the end of a holding', () => {
     expect(rig.calls.filter((call) => call === 'release' || call === 'read').length).toBeGreaterThan(4);
   });
 
+  test('is tried with more than two writes, when a look shows each time that none was stored', () => {
+    const rig = leads();
+    rig.feed({ kind: 'work-ended', end: 'ok' });
+    rig.feed({ kind: 'resign', holdMs: 0 });
+    for (let i = 0; i < 400 && !rig.outcome; i += 1) {
+      if (!rig.asked) rig.later(50).feed({ kind: 'tick' });
+      else if (rig.request.kind === 'write') rig.later(5).fail('server');
+      else rig.later(5).answer();
+    }
+    expect(rig.outcome).toEqual({ kind: 'not-released' });
+    expect(rig.calls.filter((call) => call === 'release').length).toBeGreaterThan(2);
+  });
+
   test('comes with the first write that is stored', () => {
     const rig = leads();
     rig.feed({ kind: 'work-ended', end: 'ok' });
