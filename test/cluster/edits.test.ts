@@ -59,20 +59,24 @@ onServers('leader-run', ({ client, figures }) => {
 
   test('makes a deleted Lease again within its term, with the same command', async () => {
     await staged(client, async ({ start, stamps, lease }) => {
-      const alice = await start('alice');
+      // A lease so long that neither she nor her guardian has a reason to act while she is stopped.
+      const alice = await start('alice', { timing: ['--lease-duration', '60s'] });
       await stamps.started('alice');
       const bob = await start('bob');
       await bob.event('standing-by');
-      // A moment without the Lease is seen by a watch, or not at all.
       await bob.event('watch-up');
-      await alice.event('renewed');
       const before = (await lease.read())?.metadata?.uid;
+      // The other one looks once the watch tells him: she makes it again after that, or he would not see it gone.
+      alice.signal('SIGSTOP');
+      await until('alice stands still', () => stateOf(alice.pid) === 'T' || undefined);
       await lease.remove();
+      await bob.event('vanished');
+      const seen = alice.events.length;
+      alice.signal('SIGCONT');
       const after = await until('the Lease is made again', async () => (await lease.read())?.metadata?.uid);
       expect(after).not.toBe(before);
       expect((await lease.spec())['holderIdentity']).toBe('alice');
-      await alice.event('renewed', { from: alice.events.length });
-      await bob.event('vanished');
+      await alice.event('renewed', { from: seen });
       expect(alice.all('lost')).toEqual([]);
       expect(await stamps.lives()).toHaveLength(1);
     });
