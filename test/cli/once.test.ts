@@ -1,7 +1,7 @@
 // The options of what runs once: which of them go together, and how each slip is answered. What a key, a number or a
 // cron line may be is tested with its parser (test/job/values.test.ts).
 // To check: each fault is compared as a whole list.
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { readConfig } from '../../src/cli/config.ts';
 import type { Facts } from '../../src/cli/facts.ts';
 
@@ -37,6 +37,12 @@ test('what runs once is named by a variable as well', () => {
 
 test('a limit of the time that the command may run needs no key', () => {
   expect(read(['--max-runtime', '30m'])).toMatchObject({ config: { maxRuntimeMs: 1_800_000, once: undefined } });
+});
+
+test('a run without a cron line loads nothing of time zones, which would cost each start 20 ms', () => {
+  using zones = vi.spyOn(Intl, 'DateTimeFormat');
+  expect(read([])).toMatchObject({ kind: 'run' });
+  expect(zones).not.toHaveBeenCalled();
 });
 
 const ways = '--once-per or --once-per-tick';
