@@ -95,7 +95,7 @@ describe('a stop', () => {
   });
 });
 
-test('a campaign opens the watch once, and its lock is told as taken once, not with each renewal and not at its end', () => {
+test('a campaign opens the watch once and tells once that it takes the lock, not with renewals nor at the end', () => {
   const rig = new Rig(new MemoryLock()).campaign().run(20_000);
   rig.feed({ kind: 'work-ended' });
   rig.feed({ kind: 'resign', holdMs: 0 });

@@ -5,9 +5,9 @@
 import { describe, expect, test } from 'vitest';
 import { idle, isVerdict, leave, leavingAs, outcomeOf } from '../../src/elector/leaving.ts';
 import type { Leaving, Outcome, State } from '../../src/elector/state.ts';
-import type { Turn } from '../../src/elector/turn.ts';
 import type { Trouble } from '../../src/locks/lock.ts';
 import { bobRun, held, leader, MemoryLock, Rig } from '../helpers/rig.ts';
+import { reportsOf, turnOf } from '../helpers/turn.ts';
 
 const bob = { identity: 'bob', run: bobRun, number: 1 };
 const forbidden: Trouble = { cause: 'forbidden', message: 'no' };
@@ -21,15 +21,9 @@ function standby(): Rig {
   return rig;
 }
 
-function turnOf({ state, now }: Rig, changes: Partial<State> = {}): Turn {
-  return { now, effects: [], s: { ...state, ...changes } };
-}
-
 function met(rig: Rig, trouble: Trouble): Pick<State, 'trouble'> {
   return { trouble: { doing: 'write', cause: trouble.cause, since: rig.now, last: trouble, told: true } };
 }
-
-const reportsOf = ({ effects }: Turn) => effects.flatMap((effect) => (effect.kind === 'report' ? [effect.event] : []));
 
 describe('the outcome', () => {
   test.each<[Leaving, 'released' | 'not-released', Outcome]>([

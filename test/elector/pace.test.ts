@@ -9,15 +9,12 @@ import type { PendingWrite, State } from '../../src/elector/state.ts';
 import type { Turn } from '../../src/elector/turn.ts';
 import type { Trouble } from '../../src/locks/lock.ts';
 import { bobRun, held, leader, MemoryLock, Rig } from '../helpers/rig.ts';
+import { reportsOf, turnOf } from '../helpers/turn.ts';
 
 const bob = { identity: 'bob', run: bobRun, number: 1 };
 const trouble = (cause: Trouble['cause'], retryAfterMs?: number): Trouble =>
   retryAfterMs === undefined ? { cause, message: cause } : { cause, message: cause, retryAfterMs };
 const manyDice = Array.from({ length: 60 }, (_, index) => (index + 1) * 7919);
-
-function turnOf({ state, now }: Rig, changes: Partial<State> = {}): Turn {
-  return { now, effects: [], s: { ...state, ...changes } };
-}
 
 /** Stands by for bob, with a watch. */
 function standby(changes: Partial<State> = {}): Turn {
@@ -40,7 +37,7 @@ function leading(leftMs: number, changes: Partial<State> = {}): Turn {
 /** From now to the end of the pause. */
 const pauseOf = ({ s, now }: Turn): number => s.pause.mono - now.mono;
 const takePauseOf = ({ s, now }: Turn): number => s.takePause.mono - now.mono;
-const kindsOf = ({ effects }: Turn) => effects.flatMap((effect) => (effect.kind === 'report' ? [effect.event.kind] : []));
+const kindsOf = (turn: Turn) => reportsOf(turn).map(({ kind }) => kind);
 
 /** The shortest and the longest of what many dice make of it. */
 function range(of: (random: number) => number): [number, number] {

@@ -10,6 +10,7 @@ import type { Turn } from '../../src/elector/turn.ts';
 import type { Sighting, Trouble } from '../../src/locks/lock.ts';
 import type { ElectionRecord, Signature } from '../../src/locks/record.ts';
 import { aliceRun, bobRun, held, leader, MemoryLock, Rig } from '../helpers/rig.ts';
+import { reportsOf, turnOf } from '../helpers/turn.ts';
 
 type Present = Exclude<Sighting, { kind: 'absent' }>;
 type Observed = NonNullable<State['observation']>;
@@ -27,8 +28,7 @@ const unreadable = (text: string): Present => ({ kind: 'unreadable', text, versi
 
 /** A candidate that waits for ever, and has been told nothing. */
 function candidate(changes: Partial<State> = {}): Turn {
-  const { state, now } = new Rig(new MemoryLock()).campaign();
-  return { now, effects: [], s: { ...state, ...changes } };
+  return turnOf(new Rig(new MemoryLock()).campaign(), changes);
 }
 
 function passed(turn: Turn, ms: number): Turn {
@@ -36,8 +36,10 @@ function passed(turn: Turn, ms: number): Turn {
 }
 
 /** All that was reported since it was asked last. */
-function told({ effects }: Turn): object[] {
-  return effects.splice(0).flatMap((effect) => (effect.kind === 'report' ? [effect.event] : []));
+function told(turn: Turn): object[] {
+  const reports = reportsOf(turn);
+  turn.effects.length = 0;
+  return reports;
 }
 
 function observed(turn: Turn, sighting: Sighting, more: Partial<Observed> = {}): Observed {

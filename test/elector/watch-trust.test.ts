@@ -17,6 +17,7 @@ import {
 } from '../../src/elector/watching.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
 import { bobRun, held, leader, MemoryLock, Rig } from '../helpers/rig.ts';
+import { reportsOf, turnOf } from '../helpers/turn.ts';
 
 const lock = new MemoryLock();
 lock.put(held('bob'), { identity: 'bob', run: bobRun, number: 1 });
@@ -37,10 +38,8 @@ const doubted: Watch = { kind: 'doubted', shown: { object: lock.uid, state: Stri
 const all: readonly Watch[] = [{ kind: 'down' }, { kind: 'up' }, doubted, { kind: 'mute' }];
 
 function turnWith(watch: Watch, changes: Partial<State> = {}): Turn {
-  return { now, effects: [], s: { ...rig.state, watch, toldWatch: '', ...changes } };
+  return turnOf(rig, { watch, toldWatch: '', ...changes });
 }
-
-const reportsOf = ({ effects }: Turn) => effects.flatMap((effect) => (effect.kind === 'report' ? [effect.event] : []));
 
 test('a watch is relied on while it is up, and for as long as it is only doubted', () => {
   expect(all.map((watch) => isTrusted({ watch }))).toEqual([false, true, true, false]);

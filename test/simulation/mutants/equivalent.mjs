@@ -71,4 +71,5 @@ export const equivalents = [
   { file: 'src/elector/core.ts', line: "else if (want === 'lead' && term) resign(turn, 0);", find: "want === 'lead'", replace: 'true', why: 'whoever has a term leads, or leaves and was asked above' },
   { file: 'src/elector/core.ts', line: "if (write && !givesUp(write) && sighting.kind === 'record') {", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else is an altered record; the question is for the types' },
   { file: 'src/elector/core.ts', line: 'if (refused) set(turn, { rehearsed: turn.s.proven });', find: 'refused', replace: 'true', why: 'what is not refused is set anew at the end' },
+  { file: 'src/elector/sightings.ts', line: 'default:', find: 'default: write.kind satisfies never;', replace: 'default:', why: allKinds },
 ];
