@@ -44,7 +44,8 @@ export type Ending =
   | { readonly kind: 'command'; readonly code: number }
   | { readonly kind: 'command-signalled'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'stopped'; readonly signal: NodeJS.Signals }
-  | { readonly kind: 'lost' }
+  /** `given`: the lock was given back on request, and not lost against our will. */
+  | { readonly kind: 'lost'; readonly given: boolean }
   | { readonly kind: 'max-runtime' }
   | { readonly kind: 'settled'; readonly verdict: Settled }
   | Extract<Outcome, { kind: 'not-acquired' }>
@@ -76,7 +77,7 @@ export async function run(story: Story): Promise<Ending> {
     const given = keeps ? undefined : await giveBack(story, term, isLost ? 0 : holdMs);
     if (attempt) tellEnd(story, attempt, given?.kind === 'released');
     if (rejoins()) continue;
-    if (isLost && !desk.stop.aborted) return { kind: 'lost' };
+    if (isLost && !desk.stop.aborted) return { kind: 'lost', given: why === 'deposed' };
     if (why === 'max-runtime') return { kind: 'max-runtime' };
     return endingOf(end, desk);
   }
@@ -96,7 +97,7 @@ interface Served {
 async function serve(story: Story, term: Term): Promise<Served> {
   const { clock, attempts, holdForMs } = story;
   const since = clock.now();
-  const attempt = attempts && attemptIn(term.note);
+  const attempt = attempts && attemptIn(term.beside.note);
   const { why, end } = await work(story, term, attempt);
   const now = clock.now();
   const hasRun = end.ran && end.failure === undefined;

@@ -52,18 +52,22 @@ const arrows: readonly Arrow[] = [
   },
   { from: 'src/clock.ts', to: [] },
   { from: 'src/signals.ts', to: ['src/common/'], types: ['src/observe/events.ts'] },
-  { from: 'src/cli/', to: ['src/cli/', 'src/common/', 'src/elector/timing.ts', 'src/job/'], types: ['src/locks/store.ts'] },
+  {
+    from: 'src/cli/',
+    to: ['src/cli/', 'src/common/', 'src/elector/timing.ts', 'src/job/', 'src/locks/instructions.ts'],
+    types: ['src/locks/store.ts'],
+  },
   {
     from: 'src/commands/',
     to: [
       ...['src/commands/', 'src/cli/', 'src/run.ts', 'src/elector/', 'src/locks/open.ts', 'src/child/', 'src/observe/'],
-      ...['src/common/', 'src/clock.ts', 'src/job/'],
+      ...['src/common/', 'src/clock.ts', 'src/job/', 'src/locks/instructions.ts'],
     ],
     types: ['src/signals.ts', 'src/locks/lock.ts', 'src/locks/store.ts'],
   },
   {
     from: 'src/elector/',
-    to: ['src/elector/', 'src/clock.ts', 'src/locks/record.ts'],
+    to: ['src/elector/', 'src/clock.ts', 'src/locks/record.ts', 'src/locks/instructions.ts'],
     types: ['src/locks/lock.ts', 'src/observe/events.ts'],
   },
   // Inside locks/ each store has a room of its own that nothing outside knows.
@@ -80,7 +84,7 @@ const arrows: readonly Arrow[] = [
 
 /** What every lock is made of. */
 function basics(): string[] {
-  return ['lock', 'record', 'store', 'pair'].map((name) => `src/locks/${name}.ts`);
+  return ['lock', 'record', 'instructions', 'store', 'pair'].map((name) => `src/locks/${name}.ts`);
 }
 
 /** A room is a folder of src/; a file of src/ itself is one too, and so is each store inside locks/. */
@@ -96,7 +100,7 @@ const calculators = ['croner'];
 const pure = (file: string): boolean =>
   (file.startsWith('src/elector/') && !impureOfElector.includes(file)) ||
   file.startsWith('src/job/') ||
-  ['src/locks/record.ts', 'src/child/leash.ts', 'src/child/life.ts'].includes(file) ||
+  ['src/locks/record.ts', 'src/locks/instructions.ts', 'src/child/leash.ts', 'src/child/life.ts'].includes(file) ||
   ['src/common/json.ts', 'src/common/printable.ts', 'src/common/quantity.ts', ...calculators].includes(file);
 
 /** Events that observe/ itself tells. */

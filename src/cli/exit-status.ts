@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { nameCap, printable } from '../common/printable.ts';
 import type { Settled } from '../job/once.ts';
 import { settledSentence } from '../job/tell.ts';
+import { type Pause, pauseText } from '../locks/instructions.ts';
 
 /** Why a run ends that has begun: its last sentence is a line of the log. */
 export type RunEnding =
@@ -15,13 +16,18 @@ export type RunEnding =
   | { readonly kind: 'command-signalled'; readonly signal: NodeJS.Signals }
   /** A signal stopped leader-run while no command was running. */
   | { readonly kind: 'stopped'; readonly signal: NodeJS.Signals }
-  /** Leadership was lost, the command stopped, and --on-lost says exit. `status`: what an option says. */
-  | { readonly kind: 'lost'; readonly status?: number }
+  /**
+   * Leadership was lost, or given back on request (`given`), the command stopped, and --on-lost says exit. `status`:
+   * what an option says.
+   */
+  | { readonly kind: 'lost'; readonly given?: boolean; readonly status?: number }
   /** Not elected within --wait or --try. `trouble`: it is not known who holds the lock, since it could not be asked. */
   | {
       readonly kind: 'not-acquired';
       readonly status?: number;
       readonly trouble?: { readonly message: string } | undefined;
+      /** An operator wants no candidate to hold the lock. */
+      readonly pause?: Pause | undefined;
       /** The name in the record; '' where it has none. */
       readonly holder?: string;
     }
@@ -105,8 +111,10 @@ export function lastSentence(ending: RunEnding, asked: NodeJS.Signals | undefine
     case 'stopped':
       return `stopped by ${ending.signal}; no command was running`;
     case 'lost':
+      if (ending.given === true) return 'the lock was given back on request, and the command stopped';
       return 'leadership was lost and the command stopped';
     case 'not-acquired':
+      if (ending.pause !== undefined) return paused(ending.pause);
       return ending.trouble?.message ?? heldBy(ending.holder ?? '');
     case 'max-runtime':
       return 'the command ran for longer than --max-runtime and was stopped';
@@ -115,6 +123,11 @@ export function lastSentence(ending: RunEnding, asked: NodeJS.Signals | undefine
     case 'failed':
       return ending.message;
   }
+}
+
+function paused(pause: Pause): string {
+  const what = printable(pauseText(pause));
+  return `the lock is paused${what === '' ? '' : ` (${what})`}; no command was running`;
 }
 
 function heldBy(holder: string): string {

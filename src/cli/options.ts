@@ -16,6 +16,7 @@ import {
   namespaceName,
   oneOf,
   positiveTime,
+  reasonText,
   semanticVersion,
   signalName,
   switchOrFolder,
@@ -33,10 +34,10 @@ export const lockKinds = [
 ] as const satisfies readonly LockKind[];
 
 /** What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things. */
-export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next';
+export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next' | 'ask' | 'until' | 'to';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
-  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Output' | 'Status';
+  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Output' | 'Status' | 'Steering';
   /** The verbs that take it, by what they do. Default: those that run a command. */
   readonly scope?: Scope;
   /** What stands for the value in help; '' for a switch. */
@@ -369,6 +370,38 @@ export const options = {
     parse: instant,
     otherwise: 'now',
     help: 'the ticks after this time, as in 2026-10-24 or 2026-10-24T12:00:00Z',
+  }),
+  reason: row({
+    group: 'Steering',
+    scope: 'ask',
+    value: '<text>',
+    parse: reasonText,
+    otherwise: 'none',
+    help: 'why: status and the logs of all candidates repeat it, with your name',
+  }),
+  timeout: row({
+    group: 'Steering',
+    scope: 'ask',
+    value: '<time>',
+    parse: parseDuration,
+    standard: '1m',
+    help: 'how long to wait for what comes of it; 0 does not wait',
+  }),
+  to: row({
+    group: 'Steering',
+    scope: 'to',
+    value: '<identity>',
+    parse: identityText,
+    otherwise: 'any candidate',
+    help: 'exit with 1 unless this candidate leads next',
+  }),
+  until: row({
+    group: 'Steering',
+    scope: 'until',
+    value: '<time>',
+    parse: instant,
+    otherwise: 'leader-run resume',
+    help: 'when the pause ends by itself, as in 2026-10-24T06:00:00Z',
   }),
 };
 

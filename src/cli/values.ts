@@ -123,6 +123,13 @@ export function identityText(text: string): Parsed<string> {
   return { value: text };
 }
 
+/** For the eyes of others, in one line of a log. */
+export function reasonText(text: string): Parsed<string> {
+  if (text.length > 200) return { fault: 'a reason has at most 200 characters' };
+  if (printable(text, 200) !== text) return { fault: 'a reason must not hold control or invisible characters' };
+  return { value: text };
+}
+
 /** As a LeaseCandidate takes it: no leading zeros, since they do not compare (semver.org 2 and 9). */
 export function semanticVersion(text: string): Parsed<string> {
   if (/^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/.test(text)) return { value: text };

@@ -3,9 +3,7 @@
 // Knows no election. Invariants: a note is written onto the very state that it was made from, and the election record
 // beside it stays as it is; a key that may be running now is left to its holder.
 
-import { randomUUID } from 'node:crypto';
 import { isatty } from 'node:tty';
-import { userInfo } from 'node:os';
 import { valuesOf } from '../cli/arguments.ts';
 import type { Ending } from '../cli/exit-status.ts';
 import { table } from '../cli/table.ts';
@@ -15,22 +13,10 @@ import { forget, mark, type Resolved } from '../job/key.ts';
 import { formatJobs, parseJobs, type Reading } from '../job/record.ts';
 import { parseKey } from '../job/values.ts';
 import type { LockPlace } from '../cli/place.ts';
+import { alter, isEnding, no, personsName } from './alter.ts';
 import type { Context } from './command.ts';
-import {
-  type Asked,
-  limitMs,
-  type Look,
-  lookAt,
-  openOne,
-  orRefused,
-  type Printed,
-  readAsked,
-  readSurely,
-} from './look.ts';
+import { type Asked, type Look, lookAt, openOne, orRefused, type Printed, readAsked, readSurely } from './look.ts';
 import { holderRun, jsonOf, keyColumns, keyRows } from './status-text.ts';
-
-/** Another's write may come in between, and a renewal comes every 2 s. */
-const mostTries = 5;
 
 type Deed = { readonly kind: 'list' } | { readonly kind: 'forget' | 'mark'; readonly key: string };
 
@@ -79,29 +65,14 @@ async function resolve(
   if (first.state === 'absent') return absent(first);
   const opened = await openOne(asked, place, context, clock);
   try {
-    for (let tries = 0; tries < mostTries; tries += 1) {
-      const look = await readSurely(opened, clock, context.desk.stop);
-      const { sighting } = look;
-      if (sighting.kind === 'absent') return absent(look);
-      if (sighting.kind === 'unreadable')
-        return { kind: 'refused', faults: [`the record of ${look.fullName} cannot be read, so it is not written`] };
-      const wallMs = clock.now().wall;
-      const resolved = resolvedBy(deed, parseJobs(sighting.note), holderRun(look), wallMs);
-      if (resolved.kind !== 'resolved') return refusal(resolved, deed.key, look);
-      const { record, version: base } = sighting;
-      // Where no leader-run has signed, ours says that it is a person's word, and is nobody's holding.
-      const signature = sighting.signature ?? { identity: personsName(), run: randomUUID(), number: 1 };
-      const answer = await opened.lock.write(
-        { record, signature, base, note: formatJobs(resolved.record) },
-        { limitMs },
-      );
-      if (answer.kind === 'stored') return done(deed, look);
-      if (answer.kind !== 'conflict') return { kind: 'refused', faults: [answer.trouble.message] };
-    }
-    return {
-      kind: 'refused',
-      faults: [`${first.fullName} was written by others at each of ${mostTries} tries: try again`],
-    };
+    const look = (): Promise<Look> => readSurely(opened, clock, context.desk.stop);
+    const result = await alter(opened, look, (seen) => {
+      const reading = parseJobs(seen.sighting.kind === 'record' ? seen.sighting.note : undefined);
+      const resolved = resolvedBy(deed, reading, holderRun(seen), clock.now().wall);
+      if (resolved.kind === 'resolved') return { kind: 'write', note: formatJobs(resolved.record) };
+      return { kind: 'ending', ending: refusal(resolved, deed.key, seen) };
+    });
+    return isEnding(result) ? result : done(deed, result);
   } finally {
     opened.lock.close();
   }
@@ -140,18 +111,6 @@ function refusal(resolved: Exclude<Resolved, { kind: 'resolved' }>, key: string,
   }
 }
 
-function no(remark: string): Ending {
-  return { kind: 'answered', text: '', no: true, remark };
-}
-
 function absent({ fullName }: Look): Ending {
   return no(`${fullName} does not exist: nothing has run under it`);
-}
-
-function personsName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return 'unknown';
-  }
 }

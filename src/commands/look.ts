@@ -3,7 +3,8 @@
 // as the lease lasts, since the holder's clock may be wrong.
 // Knows no words for it. Invariant: nothing is written or made here, and no verdict rests on two clocks that disagree.
 
-import { type ArgumentsRead, readArguments, valueOf } from '../cli/arguments.ts';
+import { type ArgumentsRead, type OptionValues, readArguments, valueOf, valuesOf } from '../cli/arguments.ts';
+import type { Ending } from '../cli/exit-status.ts';
 import { systemFacts } from '../cli/facts.ts';
 import { lockOf, type LockPlace, storeOf } from '../cli/place.ts';
 import type { Scope } from '../cli/options.ts';
@@ -67,6 +68,24 @@ export function readAsked(
   }
   if (faults.length > 0 || !store) return { kind: 'faults', faults };
   return { kind: 'asked', store, namespace, locks, words, read };
+}
+
+/** For a verb about one lock that has no words of its own. */
+export function readAskedOne(
+  context: Context,
+  takes: readonly Scope[],
+):
+  | { readonly kind: 'asked'; readonly asked: Asked; readonly place: LockPlace; readonly values: OptionValues }
+  | Printed
+  | { readonly kind: 'refused'; readonly faults: readonly string[] } {
+  const asked = readAsked(context, takes, 'option');
+  if (asked.kind === 'faults') return { kind: 'refused', faults: asked.faults };
+  if (asked.kind !== 'asked') return asked;
+  const [place] = asked.locks;
+  const faults = asked.words.length === 0 ? [] : [`${printable(asked.words.join(' '))}: this verb takes options alone`];
+  if (!place) faults.push('no lock: name it, as in --lock default/my-job');
+  if (!place || faults.length > 0) return { kind: 'refused', faults };
+  return { kind: 'asked', asked, place, values: valuesOf(asked.read.readings) };
 }
 
 /** A lock as it was seen, and what that says of its holder. */
@@ -159,33 +178,54 @@ export async function watchOne(
   show: (look: Look) => void,
 ): Promise<void> {
   const { stop } = context.desk;
-  const { lock, fullName } = await openOne(asked, place, context, clock);
+  const opened = await openOne(asked, place, context, clock);
   let shown = '';
+  try {
+    await follow(opened, clock, stop, (look) => {
+      const { sighting, state } = look;
+      const { record, note, instructions } = sighting.kind === 'record' ? sighting : {};
+      const text = JSON.stringify([state, record?.holderIdentity, record?.acquireTime, note, instructions]);
+      if (text !== shown) show(look);
+      shown = text;
+      return false;
+    });
+  } finally {
+    opened.lock.close();
+  }
+}
+
+/** Shows each look to `isEnough`, until that is so or `stop` aborts. Throws a sentence when there is no answer. */
+export async function follow(
+  { lock, fullName }: Pick<Opened, 'lock' | 'fullName'>,
+  clock: Clock,
+  stop: AbortSignal,
+  isEnough: (look: Look) => boolean,
+): Promise<void> {
+  const enough = new AbortController();
+  const over = AbortSignal.any([stop, enough.signal]);
   const tell = (look: Look): void => {
-    const { sighting, state } = look;
-    const telling =
-      sighting.kind === 'record' ? [sighting.record.holderIdentity, sighting.record.acquireTime, sighting.note] : [];
-    const text = JSON.stringify([state, ...telling]);
-    if (text !== shown) show(look);
-    shown = text;
+    if (!over.aborted && isEnough(look)) enough.abort();
   };
+  const watching: { isUp: boolean } = { isUp: false };
+  const unwatch = lock.watch((news) => {
+    if (news.kind === 'sighted') tell(lookOf(fullName, news.sighting, undefined));
+    else watching.isUp = news.kind === 'up';
+  });
   try {
     tell(await readOnce(lock, fullName));
-    const watching: { isUp: boolean } = { isUp: false };
-    const unwatch = lock.watch((news) => {
-      if (news.kind === 'sighted') tell(lookOf(fullName, news.sighting, undefined));
-      else watching.isUp = news.kind === 'up';
-    });
-    const isOver = (): boolean => stop.aborted;
-    while (!isOver()) {
-      await pause(clock, stop);
+    while (!isOver(over)) {
+      await pause(clock, over);
       // A watch that is not allowed, or that has ended, is stood in for by looks.
-      if (!(watching.isUp || isOver())) tell(await readOnce(lock, fullName));
+      if (!watching.isUp && !isOver(over)) tell(await readOnce(lock, fullName));
     }
-    unwatch();
   } finally {
-    lock.close();
+    unwatch();
   }
+}
+
+/** The compiler would take it for the same throughout a loop. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** All locks of the namespace. Throws a sentence when they cannot be listed. */
@@ -207,6 +247,26 @@ export async function orRefused<T>(
 ): Promise<T | { readonly kind: 'refused'; readonly faults: readonly string[] }> {
   try {
     return await work;
+  } catch (error) {
+    return { kind: 'refused', faults: [messageOf(error)] };
+  }
+}
+
+/** Opens a lock for `work`, and closes it after that. Whatever is thrown is why the verb cannot tell. */
+export async function onLock(
+  asked: Asked,
+  place: LockPlace,
+  context: Context,
+  clock: Clock,
+  work: (opened: Opened) => Promise<Ending>,
+): Promise<Ending> {
+  try {
+    const opened = await openOne(asked, place, context, clock);
+    try {
+      return await work(opened);
+    } finally {
+      opened.lock.close();
+    }
   } catch (error) {
     return { kind: 'refused', faults: [messageOf(error)] };
   }

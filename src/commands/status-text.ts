@@ -8,6 +8,7 @@ import { count, span } from '../common/quantity.ts';
 import { type HolderRun, listKeys } from '../job/key.ts';
 import { type Claim, type Entry, parseJobs } from '../job/record.ts';
 import { outcomeWord } from '../job/tell.ts';
+import { pauseAt, pauseText } from '../locks/instructions.ts';
 import type { Look } from './look.ts';
 
 export const lockColumns = ['LOCK', 'HOLDER', 'SINCE', 'RENEWED', 'LEASE', 'TRANSITIONS', 'JOB', 'LAST'] as const;
@@ -21,14 +22,19 @@ export function viewOf(look: Look, nowMs: number): string {
   const { sighting } = look;
   if (sighting.kind !== 'absent')
     lines.push(`${indent}uid ${sighting.version.object}, version ${sighting.version.state}`);
+  const under = (word: string, text: string): number => lines.push(`${word.padEnd(indent.length)}${text}`);
+  const { pause, stepDown } = askedAt(look, nowMs);
+  if (pause)
+    under('paused', `until ${pause.until ?? 'resume'}${pause.reason === '' ? '' : `, ${printable(pause.reason)}`}`);
+  if (stepDown !== undefined) under('asked', `to step down: ${printable(stepDown, nameCap)}`);
   const { running } = jobsOf(look);
   if (running) {
     const { key, attempt, at } = running;
     const forMs = timeOf(look, nowMs) - Date.parse(at);
-    lines.push(`${'running'.padEnd(indent.length)}key ${key}, attempt ${String(attempt)}, for ~${span(forMs)}`);
+    under('running', `key ${key}, attempt ${String(attempt)}, for ~${span(forMs)}`);
   }
   const why = unreadableJob(look);
-  if (why !== undefined) lines.push(`${'keys'.padEnd(indent.length)}cannot be read: ${why}`);
+  if (why !== undefined) under('keys', `cannot be read: ${why}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -51,7 +57,8 @@ export function rowOf(look: Look, nowMs: number): string[] {
   const { fullName, sighting, state } = look;
   const { running, entries } = jobsOf(look);
   const [last] = entries;
-  const job = running ? `running ${running.key}` : '-';
+  const { pause } = askedAt(look, nowMs);
+  const job = running ? `running ${running.key}` : pause ? 'paused' : '-';
   const lastText = last ? `${last.key} ${outcomeWord(last.outcome)} ${age(look, last.at, nowMs)}` : '-';
   if (sighting.kind !== 'record')
     return [fullName, sighting.kind === 'unreadable' ? '?' : '-', '-', '-', '-', '-', '-', '-'];
@@ -91,6 +98,7 @@ export function jsonOf(look: Look, nowMs: number): string {
   if (sighting.kind !== 'record') return `${JSON.stringify({ ...base, holder: null, job: null })}\n`;
   const { record, version } = sighting;
   const time = timeOf(look, nowMs);
+  const asked = askedAt(look, nowMs);
   const since = (text: string): number | null => (Number.isNaN(Date.parse(text)) ? null : time - Date.parse(text));
   return `${JSON.stringify({
     ...base,
@@ -101,8 +109,24 @@ export function jsonOf(look: Look, nowMs: number): string {
     transitions: record.leaseTransitions,
     uid: version.object,
     version: version.state,
+    paused: asked.pause ? { until: asked.pause.until ?? null, reason: asked.pause.reason } : null,
+    stepDown: asked.stepDown ?? null,
     job: jobJson(look),
   })}\n`;
+}
+
+/** What operators have asked for, and is not done. */
+function askedAt(
+  { sighting }: Look,
+  nowMs: number,
+): {
+  readonly pause: { readonly until: string | undefined; readonly reason: string } | undefined;
+  readonly stepDown: string | undefined;
+} {
+  const instructions = sighting.kind === 'record' ? sighting.instructions : undefined;
+  const pause = pauseAt(instructions, nowMs);
+  const until = pause?.untilMs === undefined ? undefined : pauseText({ untilMs: pause.untilMs, reason: '' });
+  return { pause: pause && { until, reason: pause.reason }, stepDown: instructions?.stepDown };
 }
 
 /** Undefined where none is known. */

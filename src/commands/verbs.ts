@@ -56,7 +56,52 @@ Exit status: 0; 125 for a line that means nothing or never comes.`,
   run: async (context) => answered((await import('./next.ts')).next(context), next, context),
 };
 
-export const verbs: readonly Command[] = [help, version, status, keys, next, ...reserved];
+const stepDown: Command = {
+  name: 'step-down',
+  summary: 'ask the holder of a lock to hand over',
+  usage: '[options]',
+  about: `Asks the holder to end its command, release the lock and stay back for a lease,
+and waits for the next one. Needs get and update of the lock.
+
+  leader-run step-down --lock ops/nightly --reason "kernel update on node 7"
+
+Exit status: 0 once another leads, or if nobody does; 1 if the holder is not a
+leader-run, did not hand over in time, or nobody followed; 125 if it cannot
+be told.`,
+  takes: ['lock', 'ask', 'to'],
+  run: async (context) => answered(await (await import('./step-down.ts')).stepDown(context), stepDown, context),
+};
+
+const pause: Command = {
+  name: 'pause',
+  summary: 'keep all candidates from a lock until resume',
+  usage: '[options]',
+  about: `Ends what runs under a lock, and keeps all leader-runs from taking it until
+resume, or --until. Needs get and update of the lock.
+
+  leader-run pause --lock ops/nightly --until 2026-11-27T06:00:00Z --reason move
+
+Exit status: 0 once nothing runs; 1 if the lock does not exist, or its holder
+is not a leader-run or did not end in time; 125 if it cannot be told.`,
+  takes: ['lock', 'ask', 'until'],
+  run: async (context) => answered(await (await import('./pause.ts')).pause(context), pause, context),
+};
+
+const resume: Command = {
+  name: 'resume',
+  summary: 'end a pause',
+  usage: '[options]',
+  about: `Ends a pause: a candidate takes the lock at once.
+
+  leader-run resume --lock ops/nightly
+
+Exit status: 0, also if nothing is paused; 1 if the lock does not exist; 125
+if it cannot be told.`,
+  takes: ['lock'],
+  run: async (context) => answered(await (await import('./pause.ts')).resume(context), resume, context),
+};
+
+export const verbs: readonly Command[] = [help, version, status, keys, next, stepDown, pause, resume, ...reserved];
 
 /** Each verb has a help of its own. */
 async function answered(ending: Ending | Printed, verb: Command, context: Context): Promise<Ending> {

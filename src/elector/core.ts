@@ -11,10 +11,11 @@ import { sameVersion, versionOf } from '../locks/record.ts';
 import { idle, isVerdict, leave, leavingAs } from './leaving.ts';
 import { settledBy } from './page.ts';
 import { answered, conflicted, slowDown } from './pace.ts';
+import { pauseNow } from './observation.ts';
 import { nextRequest, type Plan } from './plan.ts';
 import { contradicted, lose, see, seeAltered } from './sightings.ts';
 import type { CoreEvent, Doing, Effect, Patience, PendingWrite, Settings, State } from './state.ts';
-import { tellLongLease, tellTaking, tellTrouble } from './tell.ts';
+import { tellLongLease, tellPause, tellTaking, tellTrouble } from './tell.ts';
 import { finish, report, request, set, type Turn } from './turn.ts';
 import { compareWithWatch, endTrust, trustLeftMs, watchClosed, watchOpened, watchTells } from './watching.ts';
 import { alterationIn, givesUp } from './whose.ts';
@@ -38,7 +39,8 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     want: 'nothing',
     occupied: false,
     term: undefined,
-    deposed: false,
+    deposed: undefined,
+    backUntil: undefined,
     soleFrom: undefined,
     campaign: { since: now, patience: { wait: { kind: 'forever' }, untilCertain: false } },
     leaving: leavingAs('stopped', now),
@@ -46,6 +48,8 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     age: undefined,
     stored: undefined,
     work: undefined,
+    beside: { note: undefined, instructions: undefined },
+    wish: undefined,
     serverTime: undefined,
     pending: [],
     request: undefined,
@@ -67,6 +71,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     toldWatch: '',
     toldTrouble: undefined,
     toldLong: undefined,
+    toldPause: undefined,
   };
 }
 
@@ -104,6 +109,10 @@ function apply(turn: Turn, event: CoreEvent): void {
       const { work } = turn.s;
       return set(turn, { occupied: false, work: work && { ...work, end: event.end } });
     }
+    case 'wish':
+      // Numbered by the write that comes next: no other has been sent for it.
+      if (turn.s.term) set(turn, { wish: { number: turn.s.nextNumber, what: event.wish } });
+      return;
     case 'sending':
       return sending(turn, event.number);
     case 'read': {
@@ -145,6 +154,7 @@ function apply(turn: Turn, event: CoreEvent): void {
 /** Sends the next request, if one is due. */
 function proceed(turn: Turn): Plan {
   tellLongLease(turn);
+  tellPause(turn);
   watchIfWanted(turn);
   const plan = nextRequest(turn.s, turn.now);
   switch (plan.kind) {
@@ -155,6 +165,10 @@ function proceed(turn: Turn): Plan {
       return { kind: 'wait', ms: undefined };
     case 'settled':
       leave(turn, 'settled', plan.verdict);
+      return proceed(turn);
+    case 'unwished':
+      set(turn, { wish: undefined });
+      turn.effects.push({ kind: 'wished', verdict: plan.verdict });
       return proceed(turn);
     case 'surrender':
       // The term is over before its release is sent, so that no renewal can follow one.
@@ -169,10 +183,10 @@ function proceed(turn: Turn): Plan {
     case 'rehearse':
     case 'write': {
       const { number } = request(turn, plan.kind);
-      const { record, base, note, limitMs } = plan;
+      const { record, base, note, instructions, limitMs } = plan;
       if (plan.kind === 'write') {
-        const { write: kind, openSince } = plan;
-        const pending: PendingWrite = { number, kind, record, base, note, sentAt: turn.now, openSince };
+        const { write: kind, openSince, wish } = plan;
+        const pending: PendingWrite = { number, kind, record, base, note, wish, sentAt: turn.now, openSince };
         set(turn, {
           pending: [...turn.s.pending.slice(-rememberedWrites), pending],
           leaving: { ...turn.s.leaving, ...plan.leaving },
@@ -180,7 +194,7 @@ function proceed(turn: Turn): Plan {
         if (kind === 'create' || kind === 'take') tellTaking(turn);
       }
       const { identity, run } = turn.s.settings;
-      const signed = { record, base, signature: { identity, run, number }, note };
+      const signed = { record, base, signature: { identity, run, number }, note, instructions };
       turn.effects.push({ kind: plan.kind, request: signed, limitMs });
       break;
     }
@@ -206,10 +220,13 @@ function watchIfWanted(turn: Turn): void {
 
 function campaign(turn: Turn, patience: Patience): void {
   const { now } = turn;
+  const { deposed, settings } = turn.s;
   if (turn.s.want !== 'nothing' || turn.s.term) throw new Error('a campaign or a term is already under way');
   set(turn, {
     want: 'lead',
     campaign: { since: now, patience },
+    deposed: undefined,
+    backUntil: deposed === 'step-down' ? later(now, settings.timing.leaseDurationMs) : undefined,
     // An old observation is as good as a new one: if the lock has changed since, the compare-and-swap fails.
     pause: now,
     takePause: now,
@@ -221,6 +238,7 @@ function campaign(turn: Turn, patience: Patience): void {
 function resign(turn: Turn, holdMs: number): void {
   set(turn, {
     want: 'leave',
+    wish: undefined,
     leaving: leavingAs('released', later(turn.now, holdMs)),
     // While there is a term its renewals keep their pace; without one there is nothing to wait for.
     pause: turn.s.term ? turn.s.pause : turn.now,
@@ -320,7 +338,11 @@ function fail(turn: Turn, doing: Doing, trouble: Trouble): void {
 /** One look is over when it came to nothing and nothing can be taken at once. */
 function afterLook(turn: Turn): void {
   const { want, term, campaign, observation, mustRead } = turn.s;
-  if (want !== 'lead' || term || campaign.patience.wait.kind !== 'one-look') return;
-  const open = observation?.waitMs === 0 && !mustRead;
+  const { wait, untilCertain } = campaign.patience;
+  if (want !== 'lead' || term) return;
+  const isPaused = pauseNow(turn.s, turn.now) !== undefined;
+  if (isPaused && untilCertain) return leave(turn, 'not-acquired');
+  if (wait.kind !== 'one-look') return;
+  const open = observation?.waitMs === 0 && !mustRead && !isPaused;
   if (!open) leave(turn, 'not-acquired');
 }

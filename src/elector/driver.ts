@@ -127,6 +127,9 @@ export class Elector {
           workEnded: (end) => {
             this.#feed({ kind: 'work-ended', end });
           },
+          wish: (wish) => {
+            this.#feed({ kind: 'wish', wish });
+          },
           resign: (holdMs) => this.#resign(holdMs),
         });
         return this.#settle({ kind: 'elected', term: this.#granted.term });
@@ -136,6 +139,10 @@ export class Elector {
         return this.#granted?.end(effect.reason);
       case 'deposed':
         return this.#granted?.recall();
+      case 'beside':
+        return this.#granted?.tellBeside(effect.beside);
+      case 'wished':
+        return this.#granted?.tellWished(effect.verdict);
       case 'idle':
         return this.#settle(effect.outcome);
       default:

@@ -41,7 +41,8 @@ export interface LeaderCallbacks {
   readonly onStartedLeading: (term: LeaderTerm) => Promise<void>;
   /**
    * After the work has ended: 'ended' by itself, 'stopped' by `stop`, 'deposed' because the API server wants another to
-   * lead (coordinated locks), or why the term was lost. Only if it had begun.
+   * lead (coordinated locks) or an operator asked for it (step-down, pause), or why the term was lost. Only if it had
+   * begun.
    */
   readonly onStoppedLeading?: (why: RunEnd) => void;
   /** Another candidate leads than before, perhaps this one. Not called for a lock that is free. */

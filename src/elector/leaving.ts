@@ -4,6 +4,7 @@
 
 import type { Instant } from '../clock.ts';
 import type { Trouble } from '../locks/lock.ts';
+import { pauseNow } from './observation.ts';
 import { settledBy } from './page.ts';
 import type { Leaving, Outcome, State } from './state.ts';
 import { report, set, type Turn } from './turn.ts';
@@ -43,7 +44,8 @@ export function idle(turn: Turn, outcome: Outcome): void {
     const freeInMs = turn.s.settings.timing.leaseDurationMs;
     report(turn, { kind: 'release-failed', freeInMs, message: turn.s.trouble?.cause ?? 'no answer' });
   }
-  const ended = outcome.kind === 'not-acquired' ? { ...outcome, trouble: whyUnknown(turn.s) } : outcome;
+  const why = { trouble: whyUnknown(turn.s), pause: pauseNow(turn.s, turn.now) };
+  const ended = outcome.kind === 'not-acquired' ? { ...outcome, ...why } : outcome;
   turn.effects.push({ kind: 'watch', on: false }, { kind: 'idle', outcome: ended });
 }
 

@@ -4,6 +4,7 @@
 // Invariant: a held lock may be taken only once its five fields have stayed the same for the *record's* duration.
 
 import { type Instant, later, type Now } from '../clock.ts';
+import { type Instructions, type Pause, pauseAt } from '../locks/instructions.ts';
 import type { Sighting } from '../locks/lock.ts';
 import { sameRecord, sameSignature } from '../locks/record.ts';
 
@@ -76,6 +77,19 @@ export function invites(sighting: Sighting): sighting is Extract<Sighting, { kin
 /** Whether a coordinator wants us to let go of what we hold. */
 export function deposes(sighting: Sighting): boolean {
   return sighting.kind === 'record' && sighting.coordinator === 'deposes';
+}
+
+/** What is asked of the lock's holder or its candidates. */
+export function instructionsOf(sighting: Sighting | undefined): Instructions | undefined {
+  return sighting?.kind === 'record' ? sighting.instructions : undefined;
+}
+
+/** The pause that is on, by the wall clock; it is an operator's wish, and no safety rests on it. */
+export function pauseNow(
+  { observation }: { readonly observation: Observation | undefined },
+  now: Now,
+): Pause | undefined {
+  return pauseAt(instructionsOf(observation?.sighting), now.wall);
 }
 
 /** From when on a candidate may take the lock; it must be `surelyPast`. */

@@ -3,7 +3,7 @@
 // Invariant: the page is of what was seen of the lock last, which is what a write replaces.
 
 import { type Now, possiblyElapsed } from '../clock.ts';
-import type { Page } from './notes.ts';
+import type { Page, Wished } from './notes.ts';
 import type { State } from './state.ts';
 
 export function pageOf({ settings, observation, work, serverTime }: State, now: Now): Page {
@@ -12,6 +12,13 @@ export function pageOf({ settings, observation, work, serverTime }: State, now: 
   const note = seen?.kind === 'record' ? seen.note : undefined;
   const serverMs = serverTime && serverTime.ms + possiblyElapsed(now, serverTime.at);
   return { note, work, identity, run, wallMs: now.wall, serverMs };
+}
+
+/** What the owner's wish makes of the note; undefined: it has none that can be judged now. */
+export function wishedBy(s: State, now: Now): Wished | { readonly verdict: unknown } | undefined {
+  const { wish, mustRead, stored, observation, settings } = s;
+  if (!wish || mustRead || !stored || observation?.sighting.kind !== 'record') return undefined;
+  return settings.notes?.renewing?.(pageOf(s, now), wish.what);
 }
 
 /** The owner's verdict on what is known of the lock; undefined: go on. */

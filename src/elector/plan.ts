@@ -13,10 +13,20 @@ import {
   untilPossibly,
   untilSurely,
 } from '../clock.ts';
+import type { Instructions } from '../locks/instructions.ts';
 import type { Version } from '../locks/lock.ts';
 import { type ElectionRecord, released, renewed, shortened, taken, versionOf } from '../locks/record.ts';
-import { pageOf, settledBy } from './page.ts';
-import { deposes, holderOf, invites, leaseMs, type Observation, takeableAt } from './observation.ts';
+import { pageOf, settledBy, wishedBy } from './page.ts';
+import {
+  deposes,
+  holderOf,
+  instructionsOf,
+  invites,
+  leaseMs,
+  type Observation,
+  pauseNow,
+  takeableAt,
+} from './observation.ts';
 import { outcomeOf } from './leaving.ts';
 import { roll } from './random.ts';
 import type { Grant, Outcome, State, WriteKind } from './state.ts';
@@ -33,6 +43,7 @@ interface PlannedWrite {
   readonly record: ElectionRecord;
   readonly base: Version | undefined;
   readonly note: string | undefined;
+  readonly instructions?: Instructions | undefined;
   readonly limitMs: number;
 }
 
@@ -44,8 +55,11 @@ export type Plan =
       readonly kind: 'write';
       readonly write: WriteKind;
       readonly openSince?: Instant | undefined;
+      readonly wish?: number | undefined;
       readonly leaving?: Partial<State['leaving']>;
     } & PlannedWrite)
+  /** The owner's rules do not grant its wish. */
+  | { readonly kind: 'unwished'; readonly verdict: unknown }
   /** Nothing runs any more and nothing is held back for: end the term, then let go of the lock. */
   | { readonly kind: 'surrender'; readonly leaving?: Partial<State['leaving']> }
   /** There is nothing to lead for: leave. */
@@ -65,7 +79,9 @@ function planTerm(s: State, { leash }: Grant, now: Now): Plan {
   const leaves = s.want === 'leave' && !s.occupied;
   if (leaves && (shorten || surelyPast(now, holdUntil))) return surrender(s, leash, now);
 
-  const due = s.mustRead && s.failures === 0 ? now : s.pause;
+  const wished = wishedBy(s, now);
+  if (wished && 'verdict' in wished) return { kind: 'unwished', verdict: wished.verdict };
+  const due = (s.mustRead || wished) && s.failures === 0 ? now : s.pause;
   if (!possiblyPast(now, due)) {
     return wait(
       untilPossibly(now, due),
@@ -78,6 +94,11 @@ function planTerm(s: State, { leash }: Grant, now: Now): Plan {
 
   const record = renewed(s.stored.record, writable(s, now), s.settings.timeGrainMs);
   const base = versionOf(s.observation.sighting);
+  if (base && wished) {
+    const { note, obeys } = wished;
+    const instructions = obeys && without(obeys, instructionsOf(s.observation.sighting));
+    return { kind: 'write', write: 'renew', record, base, note, instructions, wish: s.wish?.number, limitMs };
+  }
   if (base) return { kind: 'write', write: 'renew', record, base, note: undefined, limitMs };
   return { kind: 'write', write: 'create', record, base, note: s.stored.note, limitMs };
 }
@@ -114,24 +135,37 @@ function planCampaign(s: State, now: Now): Plan {
   const settled = settledBy(s, now);
   if (settled !== undefined) return { kind: 'settled', verdict: settled };
 
-  const takeAt = mayTake(s, observation) ? latest(takeableAt(observation), s.takePause, s.pause) : never;
+  const pause = pauseNow(s, now);
+  const takeAt =
+    mayTake(s, observation) && !pause
+      ? latest(takeableAt(observation), s.takePause, s.pause, s.backUntil ?? s.pause)
+      : never;
   const before = observation.sighting.kind === 'record' ? observation.sighting.record : undefined;
   const base = versionOf(observation.sighting);
   const seconds = timing.leaseDurationMs / 1000;
   const taking = s.settings.notes?.taking(pageOf(s, now));
   const note = taking && 'note' in taking ? taking.note : undefined;
-  const planned = () => ({ record: taken(before, identity, seconds, writable(s, now)), base, note, limitMs });
+  // Whoever was to step down does not hold the lock any more.
+  const instructions = without('stepDown', instructionsOf(observation.sighting));
+  const record = taken(before, identity, seconds, writable(s, now));
+  const planned = { record, base, note, instructions, limitMs };
   if (surelyPast(now, takeAt)) {
     if (taking && 'verdict' in taking) return { kind: 'settled', verdict: taking.verdict };
     const openSince = later(observation.since, observation.waitMs);
-    return { kind: 'write', write: base ? 'take' : 'create', openSince, ...planned() };
+    return { kind: 'write', write: base ? 'take' : 'create', openSince, ...planned };
   }
   const mayAsk = surelyPast(now, s.pause);
-  if (mayAsk && base && !s.rehearsed) return { kind: 'rehearse', ...planned() };
+  if (mayAsk && base && !s.rehearsed) return { kind: 'rehearse', ...planned };
 
   const lookAt = latest(nextLook(s, observation), s.pause);
   if (surelyPast(now, lookAt)) return { kind: 'read', limitMs };
-  return wait(untilSurely(now, takeAt), untilSurely(now, lookAt), patienceLeft(s, now));
+  const pauseLeftMs = pause?.untilMs === undefined ? undefined : pause.untilMs - now.wall;
+  return wait(untilSurely(now, takeAt), untilSurely(now, lookAt), pauseLeftMs, patienceLeft(s, now));
+}
+
+/** What is asked besides; undefined: that was not asked, and all stays as it is. */
+function without(name: keyof Instructions, instructions: Instructions | undefined): Instructions | undefined {
+  return instructions?.[name] === undefined ? undefined : { ...instructions, [name]: undefined };
 }
 
 /** Where a coordinator assigns the lock, no candidate takes it uninvited; what we hold, the coordinator gave us. */
@@ -170,8 +204,11 @@ function planLeaving(s: State, now: Now): Plan {
   const record = leftMs > 0 ? shortened(stored.record, Math.ceil(leftMs / 1000), wall) : released(stored.record, wall);
   const base = versionOf(observation.sighting);
   const note = s.settings.notes?.releasing(pageOf(s, now));
+  const obeyed = s.deposed === 'step-down' ? instructionsOf(observation.sighting) : undefined;
+  const instructions = without('stepDown', obeyed);
   const next = { tries: leaving.tries + 1, by };
-  return { kind: 'write', write: leftMs > 0 ? 'shorten' : 'release', record, base, note, limitMs, leaving: next };
+  const write = leftMs > 0 ? 'shorten' : 'release';
+  return { kind: 'write', write, record, base, note, instructions, limitMs, leaving: next };
 }
 
 /** The time that goes into a record: no finer than the lock keeps it, so that what we read is what we wrote. */

@@ -15,12 +15,14 @@ import {
 } from '../clock.ts';
 import type { Sighting, Version } from '../locks/lock.ts';
 import { sameVersion, versionOf } from '../locks/record.ts';
-import type { LossReason } from '../observe/events.ts';
+import { pauseAt, sameInstructions, stepDownReason } from '../locks/instructions.ts';
+import type { DeposedBy, LossReason } from '../observe/events.ts';
 import { idle, leave, outcomeOf } from './leaving.ts';
-import { changed, deposes, holderOf, invites, observe, observeOwn } from './observation.ts';
+import type { Beside } from './notes.ts';
+import { changed, deposes, holderOf, instructionsOf, invites, observe, observeOwn } from './observation.ts';
 import { answered, meetHerd, slowDown, spread } from './pace.ts';
 import type { PendingWrite, Settings, State } from './state.ts';
-import { tellStanding, tellTrouble } from './tell.ts';
+import { pauseFacts, tellStanding, tellTrouble } from './tell.ts';
 import { leashFrom, startAllowanceMs } from './timing.ts';
 import { report, set, type Turn } from './turn.ts';
 import { givesUp, isAnsweredSoon, isEarlierRenewal, isStored, isWrite, keepsOthersAway, lossBy } from './whose.ts';
@@ -103,7 +105,7 @@ function seeStored(turn: Turn, sighting: Present): void {
   const stored = s.stored && { ...s.stored, version: sighting.version, note: noteOf(sighting) };
   const observation = s.observation?.own ? { ...s.observation, sighting, lastSeen: turn.now } : s.observation;
   set(turn, { stored, observation, mustRead: false });
-  obeyDeposal(turn, sighting);
+  obey(turn, sighting);
 }
 
 /**
@@ -121,7 +123,7 @@ function seeEarlier(turn: Turn, sighting: Present): void {
     mustRead: false,
   });
   contradicted(turn, message);
-  obeyDeposal(turn, sighting);
+  obey(turn, sighting);
 }
 
 /** What a write was told and what a look shows do not go together: a failure like any other. */
@@ -196,6 +198,8 @@ function seeOther(turn: Turn, sighting: Present): void {
   const beaten = observation !== undefined && held && holderOf(observation.sighting) !== holderOf(sighting);
   // The herd is still there, and its spreading has cost this candidate nothing: another one was quicker.
   if (beaten) meetHerd(turn, 0);
+  // It let others go first, and one has gone.
+  if (held && holderOf(sighting) !== settings.identity) set(turn, { backUntil: undefined });
   const reason = lossBy(sighting, order, turn.s);
   if (term) lose(turn, reason);
   // The work of a lost term is still ending: a holder that took the lock early leaves it no grace.
@@ -229,23 +233,52 @@ function acknowledge(turn: Turn, write: PendingWrite, sighting: Present): void {
       return idle(turn, { kind: 'left-held', forMs: record.leaseDurationSeconds * 1000 });
     case 'renew':
       if (s.term) extend(turn, sentAt);
-      return obeyDeposal(turn, sighting);
+      obey(turn, sighting);
+      return grantWish(turn, write, sighting);
     case 'create':
     case 'take':
-      if (s.term) return extend(turn, sentAt);
-      return grant(turn, write, sighting);
+      if (!s.term) return grant(turn, write, sighting);
+      extend(turn, sentAt);
+      return obey(turn, sighting);
     default:
       write.kind satisfies never;
   }
 }
 
-/** A coordinator would rather see another lead: the work ends in its own time, and then the lock is given back. */
-function obeyDeposal(turn: Turn, sighting: Sighting): void {
-  const { term, deposed } = turn.s;
-  if (!term || deposed || !deposes(sighting)) return;
-  set(turn, { deposed: true });
-  report(turn, { kind: 'deposed' });
+/** A holder sees what is asked of it, and tells its owner what stands beside the record. */
+function obey(turn: Turn, sighting: Present): void {
+  if (!turn.s.term) return;
+  const [known, beside] = [turn.s.beside, besideOf(sighting)];
+  if (known.note !== beside.note || !sameInstructions(known.instructions, beside.instructions)) {
+    set(turn, { beside });
+    turn.effects.push({ kind: 'beside', beside });
+  }
+  const deposal = turn.s.deposed === undefined ? deposalIn(turn, sighting) : undefined;
+  if (deposal === undefined) return;
+  // The work ends in its own time, and then the lock is given back.
+  set(turn, { deposed: deposal.by });
+  report(turn, { kind: 'deposed', ...deposal });
   turn.effects.push({ kind: 'deposed' });
+}
+
+/** Why a holder is to give the lock back, of its own accord; undefined: it is not. */
+function deposalIn(
+  { s, now }: Turn,
+  sighting: Present,
+): { readonly by: DeposedBy; readonly reason: string; readonly until?: string | undefined } | undefined {
+  if (deposes(sighting)) return { by: 'coordinator', reason: '' };
+  const instructions = instructionsOf(sighting);
+  const pause = pauseAt(instructions, now.wall);
+  if (pause) return { by: 'pause', ...pauseFacts(pause) };
+  const reason = instructions && stepDownReason(instructions, s.settings.identity);
+  return reason === undefined ? undefined : { by: 'step-down', reason };
+}
+
+/** The owner's wish is what this write has stored, and all that may have begun by it. */
+function grantWish(turn: Turn, { wish }: PendingWrite, sighting: Present): void {
+  if (!turn.s.term || wish === undefined || turn.s.wish?.number !== wish) return;
+  set(turn, { wish: undefined, work: { note: noteOf(sighting), end: undefined } });
+  turn.effects.push({ kind: 'wished', verdict: undefined });
 }
 
 function extend(turn: Turn, sentAt: Instant): void {
@@ -275,14 +308,17 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
   if (possiblyElapsed(now, write.sentAt) + startAllowanceMs >= timing.renewDeadlineMs / 2) return;
   const { state: value, object: lockUid } = sighting.version;
   const transitions = write.record.leaseTransitions;
-  const note = noteOf(sighting);
-  const granted = { token: { value, lockUid, transitions }, leash: leashFrom(write.sentAt, timing), note };
+  const beside = besideOf(sighting);
+  const granted = { token: { value, lockUid, transitions }, leash: leashFrom(write.sentAt, timing), beside };
   set(turn, {
     term: granted,
-    deposed: false,
+    deposed: undefined,
+    backUntil: undefined,
     soleFrom: undefined,
     occupied: true,
-    work: { note, end: undefined },
+    work: { note: beside.note, end: undefined },
+    beside,
+    wish: undefined,
     lostRaces: 0,
     herd: undefined,
     told: { kind: 'nothing' },
@@ -291,6 +327,10 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
   const handOverMs = write.openSince && shownElapsed(now, write.openSince);
   report(turn, { kind: 'elected', token: value, transitions, handOverMs });
   turn.effects.push({ kind: 'granted', grant: granted });
+}
+
+function besideOf(sighting: Present): Beside {
+  return { note: noteOf(sighting), instructions: instructionsOf(sighting) };
 }
 
 function noteOf(sighting: Present): string | undefined {
@@ -306,7 +346,7 @@ function ageOf({ s, now }: Turn, { version }: Present): number {
 export function lose(turn: Turn, reason: LossReason): void {
   const { stored, want, observation } = turn.s;
   const holder = reason === 'deadline' || reason === 'altered' || !observation ? '' : holderOf(observation.sighting);
-  set(turn, { term: undefined, want: want === 'lead' ? 'nothing' : want });
+  set(turn, { term: undefined, wish: undefined, want: want === 'lead' ? 'nothing' : want });
   const sinceRenewalMs = stored ? shownElapsed(turn.now, stored.sentAt) : 0;
   report(turn, { kind: 'lost', reason, holder, sinceRenewalMs });
   turn.effects.push({ kind: 'lost', reason });

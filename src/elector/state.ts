@@ -7,8 +7,9 @@
 import type { Instant } from '../clock.ts';
 import type { RehearsalAnswer, Sighting, Trouble, Version, WriteAnswer, WriteRequest } from '../locks/lock.ts';
 import type { ElectionRecord } from '../locks/record.ts';
-import type { Event as Reported, LossReason, TakenFrom } from '../observe/events.ts';
-import type { Notes, Work } from './notes.ts';
+import type { DeposedBy, Event as Reported, LossReason, TakenFrom } from '../observe/events.ts';
+import type { Pause } from '../locks/instructions.ts';
+import type { Beside, Notes, Work } from './notes.ts';
 import type { Observation, ObservationRules } from './observation.ts';
 import type { Leash, Timing } from './timing.ts';
 
@@ -48,6 +49,8 @@ export interface PendingWrite {
   readonly record: ElectionRecord;
   readonly base: Version | undefined;
   readonly note: string | undefined;
+  /** The number of the owner's wish that it answers. */
+  readonly wish: number | undefined;
   readonly sentAt: Instant;
   /** When the lock was there to be taken, for telling how long a hand-over took. */
   readonly openSince: Instant | undefined;
@@ -81,14 +84,19 @@ export interface Grant {
   readonly token: Token;
   readonly leash: Leash;
   /** What stands beside the record that the term was granted for. */
-  readonly note: string | undefined;
+  readonly beside: Beside;
 }
 
 /** How a campaign or a term that was given back ended, other than by a grant or a loss. */
 export type Outcome =
   | { readonly kind: 'stopped' }
   /** `trouble`: it is not known whether the lock has a holder, since the lock could not be asked. */
-  | { readonly kind: 'not-acquired'; readonly trouble?: Trouble | undefined }
+  | {
+      readonly kind: 'not-acquired';
+      readonly trouble?: Trouble | undefined;
+      /** An operator wants no candidate to hold the lock. */
+      readonly pause?: Pause | undefined;
+    }
   | { readonly kind: 'refused'; readonly trouble: Trouble }
   | { readonly kind: 'released' }
   /** The record keeps our name for this long, and no process renews it. */
@@ -106,6 +114,8 @@ export type CoreEvent =
   | { readonly kind: 'stop' }
   /** `end`: for the owner's rules. */
   | { readonly kind: 'work-ended'; readonly end?: unknown }
+  /** A renewal is to carry what the owner's rules make of this. */
+  | { readonly kind: 'wish'; readonly wish: unknown }
   | { readonly kind: 'sending'; readonly number: number }
   /** `dateMs`: the server's wall clock. */
   | {
@@ -132,6 +142,10 @@ export type Effect =
   | { readonly kind: 'lost'; readonly reason: LossReason }
   /** The term is to be given back, in its own time. */
   | { readonly kind: 'deposed' }
+  /** What stands beside the record has changed. */
+  | { readonly kind: 'beside'; readonly beside: Beside }
+  /** The wish is stored, or the rules had a verdict. */
+  | { readonly kind: 'wished'; readonly verdict: unknown }
   | { readonly kind: 'idle'; readonly outcome: Outcome }
   | { readonly kind: 'report'; readonly event: Reported };
 
@@ -166,8 +180,10 @@ export interface State {
   readonly occupied: boolean;
   /** The grant that is valid now. Once gone it never comes back. */
   readonly term: Grant | undefined;
-  /** A coordinator wants the term given back, and the work under the term was told. */
-  readonly deposed: boolean;
+  /** Who wants the term given back, of which the work under the term was told. Kept until the next campaign. */
+  readonly deposed: DeposedBy | undefined;
+  /** After it was asked to step down, a candidate lets others go first until then, or until it sees another lead. */
+  readonly backUntil: Instant | undefined;
   /** No term before this: a coordinator has invited us, and until then the last holder may lead, as far as we know. */
   readonly soleFrom: Instant | undefined;
   readonly campaign: { readonly since: Instant; readonly patience: Patience };
@@ -199,6 +215,10 @@ export interface State {
       }
     | undefined;
   readonly work: Work | undefined;
+  /** What stands beside the record, as the term's owner was told. */
+  readonly beside: Beside;
+  /** Of the term's owner; one at a time. */
+  readonly wish: { readonly number: number; readonly what: unknown } | undefined;
   /** What the server's wall clock showed when that was last told, and when. For the owner's rules alone. */
   readonly serverTime: { readonly ms: number; readonly at: Instant } | undefined;
   readonly pending: readonly PendingWrite[];
@@ -240,4 +260,6 @@ export interface State {
   /** Why the watch is down, as it was told. */
   readonly toldWatch: string;
   readonly toldLong: Instant | undefined;
+  /** The pause as it was told. */
+  readonly toldPause: string | undefined;
 }

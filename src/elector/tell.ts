@@ -4,7 +4,8 @@
 
 import { later, possiblyPast, shownElapsed } from '../clock.ts';
 import type { Sighting, Trouble } from '../locks/lock.ts';
-import { holderOf, invites, isForeign, leaseMs } from './observation.ts';
+import { type Pause, pauseText } from '../locks/instructions.ts';
+import { holderOf, invites, isForeign, leaseMs, pauseNow } from './observation.ts';
 import type { Doing } from './state.ts';
 import { report, set, type Turn } from './turn.ts';
 
@@ -54,6 +55,24 @@ export function tellLongLease(turn: Turn): void {
   if (toldLong && !possiblyPast(turn.now, later(toldLong, longLeaseMs))) return;
   set(turn, { toldLong: turn.now });
   report(turn, { kind: 'long-lease', leader: holderOf(observation.sighting), durationMs: observation.waitMs });
+}
+
+/** That no candidate is to hold the lock, and that this is over: once each. */
+export function tellPause(turn: Turn): void {
+  const { want, term, toldPause } = turn.s;
+  if (want !== 'lead' || term) return;
+  const pause = pauseNow(turn.s, turn.now);
+  const text = pause && pauseText(pause);
+  if (text === toldPause) return;
+  set(turn, { toldPause: text });
+  report(turn, pause ? { kind: 'paused', ...pauseFacts(pause) } : { kind: 'resumed' });
+}
+
+export function pauseFacts({ reason, untilMs }: Pause): {
+  readonly reason: string;
+  readonly until: string | undefined;
+} {
+  return { reason, until: untilMs === undefined ? undefined : pauseText({ untilMs, reason: '' }) };
 }
 
 /** Once per change of cause; trouble that comes and goes with each request is told once for as long as it lasts. */

@@ -6,19 +6,23 @@
 
 import { type Now, untilPossibly } from '../clock.ts';
 import type { LossReason } from '../observe/events.ts';
+import type { Beside } from './notes.ts';
 import type { Grant, Outcome, Token } from './state.ts';
 import type { Leash } from './timing.ts';
 
 /** One unbroken holding of the lock, as `LeaderElector.campaign` hands it out (after etcd's concurrency.Session). */
 export interface Term {
   readonly token: Token;
-  /** What the owner's rules had written beside the record when the term began (notes.ts). */
-  readonly note: string | undefined;
+  /** What stands beside the record now (notes.ts). */
+  readonly beside: Beside;
   /** The instants that bind now; each acknowledged renewal moves them, until the term is lost. */
   readonly leash: Leash;
   /** Resolves when the term is over against our will: whatever runs under it must end by the last leash. */
   readonly lost: Promise<LossReason>;
-  /** Resolves when the API server wants another to lead: the work should end in its time, and the term be resigned. */
+  /**
+   * Resolves when the API server wants another to lead, or an operator no one or another: the work should end in its
+   * time, and the term be resigned.
+   */
   readonly deposed: Promise<void>;
   /**
    * Milliseconds until the term is lost (`leash.termBy`) unless a renewal comes first, by the clock that ran further,
@@ -32,6 +36,14 @@ export interface Term {
   onLost(listener: (reason: LossReason) => void): void;
   /** One listener: the supervisor of the work. Called with each leash that is longer than the one before. */
   onLeash(listener: (leash: Leash) => void): void;
+  /** One listener: called when what stands beside the record has changed. */
+  onBeside(listener: () => void): void;
+  /**
+   * Writes what the owner's rules make of the wish (`Notes.renewing`), in a renewal of its own. Resolves once that is
+   * stored, with undefined, or with the rules' verdict if they had one; never, once the term is lost or resigned. One
+   * wish at a time.
+   */
+  wish(wish: unknown): Promise<unknown>;
   /**
    * Nothing runs under the term any more, and nothing will. Without this the lock is never given back. `end`: for the
    * owner's rules.
@@ -51,6 +63,7 @@ export type Elected = { readonly kind: 'elected'; readonly term: Term } | Outcom
 export interface Granter {
   now(): Now;
   workEnded(end: unknown): void;
+  wish(wish: unknown): void;
   resign(holdMs: number): Promise<Outcome>;
 }
 
@@ -59,24 +72,31 @@ export interface GrantedTerm {
   readonly term: Term;
   /** A renewal was acknowledged. Changes nothing once the term is lost. */
   readonly extend: (leash: Leash) => void;
-  /** A coordinator wants it given back. */
+  /** It is wanted back. */
   readonly recall: () => void;
+  readonly tellBeside: (beside: Beside) => void;
+  /** The wish is stored, or why it is not. */
+  readonly tellWished: (verdict: unknown) => void;
   /** The term is lost; a second time, if another holder is seen while the work is still ending. */
   readonly end: (reason: LossReason) => void;
 }
 
 export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
-  let { leash } = grant;
+  let { leash, beside } = grant;
   let reason: LossReason | undefined;
   let tellLeash: ((leash: Leash) => void) | undefined;
   let tellLost: ((reason: LossReason) => void) | undefined;
+  let tellBeside: (() => void) | undefined;
+  let tellWished: ((verdict: unknown) => void) | undefined;
   const lost = deferred<LossReason>();
   const deposed = deferred<undefined>();
   const term: Term = {
     token: grant.token,
-    note: grant.note,
     get leash() {
       return leash;
+    },
+    get beside() {
+      return beside;
     },
     lost: lost.promise,
     deposed: deposed.promise,
@@ -88,6 +108,14 @@ export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
     onLeash: (listener) => {
       tellLeash = listener;
     },
+    onBeside: (listener) => {
+      tellBeside = listener;
+    },
+    wish: (wish) =>
+      new Promise((resolve) => {
+        tellWished = resolve;
+        granter.wish(wish);
+      }),
     workEnded: (end) => {
       granter.workEnded(end);
     },
@@ -102,6 +130,13 @@ export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
     },
     recall: () => {
       deposed.resolve(undefined);
+    },
+    tellBeside: (news) => {
+      beside = news;
+      tellBeside?.();
+    },
+    tellWished: (verdict) => {
+      tellWished?.(verdict);
     },
     end: (why) => {
       reason = why;

@@ -3,6 +3,7 @@
 // have been or may still be. Knows nothing of terms, leases in time or candidates.
 // Invariant: a write is applied at most once, and only onto the version it was based on (or onto nothing: a creation).
 
+import type { Instructions } from './instructions.ts';
 import type { ElectionRecord, Signature, Version } from './record.ts';
 
 export type { Version } from './record.ts';
@@ -17,6 +18,8 @@ export type Sighting =
       readonly version: Version;
       /** The text beside the record that an elector's owner keeps there. Unset: there is none. */
       readonly note?: string | undefined;
+      /** Unset: nothing is asked. */
+      readonly instructions?: Instructions | undefined;
       /** The object's age by the server's own clock in milliseconds, where it can be told. */
       readonly ageMs?: number;
       /**
@@ -100,6 +103,8 @@ export interface WriteRequest {
   readonly base: Version | undefined;
   /** What is to stand beside the record from now on. Unset: what stood there. */
   readonly note?: string | undefined;
+  /** All that is asked from now on. Unset: what was. */
+  readonly instructions?: Instructions | undefined;
 }
 
 export interface Attempt {

@@ -17,6 +17,7 @@ import type {
   WriteAnswer,
   WriteRequest,
 } from './lock.ts';
+import type { Instructions } from './instructions.ts';
 import {
   type ElectionRecord,
   sameRecord,
@@ -236,13 +237,21 @@ class PairLock implements Lock {
   }
 }
 
-/** What the two show. The note is the primary's, which is written first: what began there may have begun. */
+/**
+ * What the two show. The note is the primary's, which is written first: what began there may have begun. What is asked
+ * may be asked at either of them.
+ */
 function together(one: Present, two: Sighting, run: string | undefined): Sighting {
   const both = recordsTogether(one, two, run);
   if (both.kind !== 'record') return both;
-  const { note: _, ...noteless } = both;
+  const { note: _, instructions: __, ...bare } = both;
   const note = noteOf(one) ?? noteOf(two);
-  return { ...noteless, ...(note !== undefined && { note }) };
+  const instructions = instructionsOf(one) ?? instructionsOf(two);
+  return { ...bare, ...(note !== undefined && { note }), ...(instructions && { instructions }) };
+}
+
+function instructionsOf(seen: Sighting): Instructions | undefined {
+  return seen.kind === 'record' ? seen.instructions : undefined;
 }
 
 function noteOf(seen: Sighting): string | undefined {

@@ -18,6 +18,9 @@ export type LossReason =
   /** The lock's storage was put back to an older state, in which this candidate does not hold it. */
   | 'rolled-back';
 
+/** Who wants a holder to give the lock back: the API server of an assigned lock, or an operator in either way. */
+export type DeposedBy = 'coordinator' | 'step-down' | 'pause';
+
 /** Why a lock may be taken. */
 export type TakenFrom = 'absent' | 'released' | 'expired' | 'own' | 'invited';
 
@@ -57,8 +60,11 @@ export type Event =
     }
   | { readonly kind: 'recovered'; readonly afterMs: number }
   | { readonly kind: 'lost'; readonly reason: LossReason; readonly holder: string; readonly sinceRenewalMs: number }
-  /** A coordinator prefers another holder: the term goes on until the command has ended in its own time. */
-  | { readonly kind: 'deposed' }
+  /** The term is to be given back: it goes on until the command has ended in its own time. `until`: of a pause. */
+  | { readonly kind: 'deposed'; readonly by: DeposedBy; readonly reason: string; readonly until?: string | undefined }
+  /** A candidate sees that no candidate is to hold the lock; `until`: RFC 3339, or open. */
+  | { readonly kind: 'paused'; readonly reason: string; readonly until: string | undefined }
+  | { readonly kind: 'resumed' }
   | { readonly kind: 'vanished'; readonly leading: boolean; readonly waitMs: number }
   /**
    * The record has our identity and is none that we wrote last. `whose`: an earlier write of this run, one that no

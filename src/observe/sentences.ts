@@ -48,6 +48,8 @@ export function levelOf(event: Event): LogLevel {
     case 'elected':
     case 'recovered':
     case 'deposed':
+    case 'paused':
+    case 'resumed':
     case 'released':
     case 'holding':
     case 'left-held':
@@ -102,8 +104,18 @@ export function sentence(event: Event): string {
       return `the lock answers again, after ${span(event.afterMs)}`;
     case 'lost':
       return lostSentence(event);
-    case 'deposed':
-      return 'the API server prefers another leader: stopping the command, then releasing the lock';
+    case 'deposed': {
+      const whys = {
+        coordinator: 'the API server prefers another leader',
+        'step-down': `asked to step down${because(event.reason)}`,
+        pause: `the lock is paused${until(event.until)}${because(event.reason)}`,
+      } satisfies Record<typeof event.by, string>;
+      return `${whys[event.by]}: stopping the command, then releasing the lock`;
+    }
+    case 'paused':
+      return `the lock is paused${until(event.until)}${because(event.reason)}: not taking it`;
+    case 'resumed':
+      return 'the lock is paused no more';
     case 'vanished':
       if (event.leading) return 'the lock was deleted: creating it again within this term';
       if (event.waitMs > 0) return `the lock was deleted: its holder may still lead, so waiting ${span(event.waitMs)}`;
@@ -208,6 +220,14 @@ const messageCap = 1024;
 
 function name(text: string): string {
   return text === '' ? 'a holder without a name' : printable(text, nameCap);
+}
+
+function because(reason: string): string {
+  return reason === '' ? '' : ` (${printable(reason)})`;
+}
+
+function until(time: string | undefined): string {
+  return time === undefined ? '' : ` until ${time}`;
 }
 
 /** Messages come with or without their full stop; ours have none. */

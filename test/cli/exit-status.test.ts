@@ -74,6 +74,21 @@ describe('the last sentence', () => {
     { name: 'that the command ran for too long', ending: { kind: 'max-runtime' }, says: 'the command ran for longer than --max-runtime and was stopped' },
     { name: 'that the key is done', ending: { kind: 'settled', verdict: { kind: 'done', entry }, key: 'v42' }, says: 'key v42 is done, by pod-a at 2026-11-26T10:00:03Z, after 9 ms; nothing was run' },
     { name: 'that the term was lost', ending: { kind: 'lost' }, says: 'leadership was lost and the command stopped' },
+    {
+      name: 'that an operator asked for the lock',
+      ending: { kind: 'lost', given: true },
+      says: 'the lock was given back on request, and the command stopped',
+    },
+    {
+      name: 'that the lock is paused',
+      ending: { kind: 'not-acquired', holder: '', pause: { untilMs: 0, reason: 'a move' } },
+      says: 'the lock is paused (1970-01-01T00:00:00Z a move); no command was running',
+    },
+    {
+      name: 'that the lock is paused without a word',
+      ending: { kind: 'not-acquired', holder: 'bob', pause: { untilMs: undefined, reason: '' } },
+      says: 'the lock is paused; no command was running',
+    },
     { name: 'that the lock is held', ending: { kind: 'not-acquired' }, says: 'another candidate holds the lock; no command was running' },
     { name: 'by whom the lock is held', ending: { kind: 'not-acquired', holder: 'bob' }, says: 'another candidate holds the lock (bob); no command was running' },
     { name: 'why the lock could not be asked', ending: { kind: 'not-acquired', trouble: { message: 'no route' } }, says: 'no route' },

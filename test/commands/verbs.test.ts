@@ -23,7 +23,7 @@ const context: Context = {
   verbs,
   print: () => undefined,
 };
-const kept = ['doctor', 'manifest', 'completion', 'step-down', 'pause', 'resume', 'run'];
+const kept = ['doctor', 'manifest', 'completion', 'run'];
 
 describe('the verb', () => {
   test('is the first word that names one, with the words behind it', () => {

@@ -24,7 +24,7 @@ describe('a core', () => {
     const rig = new Rig(new MemoryLock());
     expect(rig.state).toMatchObject({
       want: 'nothing',
-      deposed: false,
+      deposed: undefined,
       mustRead: false,
       campaign: { since: rig.now, patience: { wait: { kind: 'forever' }, untilCertain: false } },
       told: { kind: 'nothing' },

@@ -53,7 +53,7 @@ describe('a note', () => {
     const lock = put(new MemoryLock(), 'a');
     const rig = leads(lock);
     expect(lock.note).toBe('a+');
-    expect(rig.grant).toMatchObject({ note: 'a+' });
+    expect(rig.grant).toMatchObject({ beside: { note: 'a+' } });
     expect(rig.effects.map(({ kind }) => kind).filter((kind) => kind === 'read' || kind === 'write')).toEqual(['read', 'write']);
   });
 
@@ -131,7 +131,7 @@ describe('a note', () => {
     rig.watch();
     expect(rig.grant).toBeUndefined();
     rig.reply(answer);
-    expect(rig.grant).toMatchObject({ note: '+' });
+    expect(rig.grant).toMatchObject({ beside: { note: '+' } });
   });
 });
 

@@ -137,7 +137,7 @@ describe('whoever leaves', () => {
     const { state } = leavingWith();
     const pending = leader().state.stored;
     if (!pending || !state.observation) throw new Error('unreachable');
-    const write = { ...pending, kind: 'take' as const, base: undefined, openSince: undefined };
+    const write = { ...pending, kind: 'take' as const, base: undefined, openSince: undefined, wish: undefined };
     const others = { ...state.observation, own: false };
     expect(plan(leavingWith({ pending: [write] }))).toMatchObject({ kind: 'read' });
     expect(plan(leavingWith({ pending: [write], observation: others }))).toMatchObject({ kind: 'read' });

@@ -12,10 +12,12 @@ function setUp() {
   const granter = {
     now: () => at.now,
     workEnded: () => undefined,
+    wish: () => undefined,
     resign: () => Promise.resolve({ kind: 'released' as const }),
   };
   const token = { value: '7', lockUid: 'uid', transitions: 0 };
-  const granted = grantTerm({ token, leash: leashFrom(start, timing), note: undefined }, granter);
+  const beside = { note: undefined, instructions: undefined };
+  const granted = grantTerm({ token, leash: leashFrom(start, timing), beside }, granter);
   const pass = (mono: number, boot = mono): void => {
     at.now = { mono: at.now.mono + mono, boot: at.now.boot + boot, wall: 0 };
   };
@@ -64,6 +66,9 @@ test('a loss is told to who listens later, too, and again when no grace is left'
 test('a term shows its owner nothing that only the elector may do', () => {
   const { term } = setUp();
   expect(Object.keys(term).sort()).toEqual(
-    ['deposed', 'leash', 'lost', 'msLeft', 'note', 'onLeash', 'onLost', 'resign', 'token', 'workEnded'],
+    [
+      ...['beside', 'deposed', 'leash', 'lost', 'msLeft', 'onBeside', 'onLeash', 'onLost', 'resign', 'token'],
+      ...['wish', 'workEnded'],
+    ],
   );
 });

@@ -15,6 +15,7 @@ import type {
   WriteAnswer,
   WriteRequest,
 } from '../../src/locks/lock.ts';
+import type { Instructions } from '../../src/locks/instructions.ts';
 import type { ElectionRecord, Signature } from '../../src/locks/record.ts';
 import type { Event as Reported } from '../../src/observe/events.ts';
 
@@ -32,6 +33,7 @@ export class MemoryLock {
   follows: Version | undefined;
   /** What stands beside the record; others leave it there. */
   note: string | undefined;
+  instructions: Instructions | undefined;
 
   /** Puts a record there as somebody else would. */
   put(record: Partial<ElectionRecord>, signature?: Signature): Sighting {
@@ -39,9 +41,15 @@ export class MemoryLock {
     this.follows = this.sighting.kind === 'absent' ? undefined : this.sighting.version;
     const before = this.sighting.kind === 'record' ? this.sighting.record : emptyRecord;
     const version = { object: this.uid, state: String(this.version) };
-    const { note } = this;
-    this.sighting = { kind: 'record', record: { ...before, ...record }, signature, version, note };
+    const { note, instructions } = this;
+    this.sighting = { kind: 'record', record: { ...before, ...record }, signature, version, note, instructions };
     return this.sighting;
+  }
+
+  /** As an operator does. */
+  ask(instructions: Instructions): Sighting {
+    this.instructions = { ...this.instructions, ...instructions };
+    return this.label();
   }
 
   /** Changes nothing but the version. */
@@ -53,13 +61,15 @@ export class MemoryLock {
   delete(): void {
     this.sighting = { kind: 'absent' };
     this.note = undefined;
+    this.instructions = undefined;
     this.uid = `${this.uid}+`;
   }
 
-  write({ record, signature, base, note }: WriteRequest): WriteAnswer {
+  write({ record, signature, base, note, instructions }: WriteRequest): WriteAnswer {
     const there = this.sighting.kind === 'absent' ? undefined : this.sighting.version;
     if (there?.object !== base?.object || there?.state !== base?.state) return { kind: 'conflict' };
     this.note = note ?? this.note;
+    this.instructions = instructions ?? this.instructions;
     return { kind: 'stored', sighting: this.put(record, signature) };
   }
 }

@@ -52,7 +52,26 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['warn', 'lost leadership: the lock was put back to an older state, held by bob; the last renewal was 1 s ago', { reason: 'rolled-back', holder: 'bob', sinceRenewalMs: 1000 }],
     ['warn', 'lost leadership: the lock was put back to an older state, without a holder; the last renewal was 1 s ago', { reason: 'rolled-back', holder: '', sinceRenewalMs: 1000 }],
   ],
-  deposed: [['info', 'the API server prefers another leader: stopping the command, then releasing the lock', {}]],
+  deposed: [
+    [
+      'info',
+      'the API server prefers another leader: stopping the command, then releasing the lock',
+      { by: 'coordinator', reason: '' },
+    ],
+    [
+      'info',
+      'asked to step down (kernel\\x1b update): stopping the command, then releasing the lock',
+      { by: 'step-down', reason: 'kernel\u001b update' },
+    ],
+    [
+      'info',
+      'the lock is paused until 2026-11-27T06:00:00Z (move): stopping the command, then releasing the lock',
+      { by: 'pause', reason: 'move', until: '2026-11-27T06:00:00Z' },
+    ],
+    ['info', 'the lock is paused: stopping the command, then releasing the lock', { by: 'pause', reason: '' }],
+  ],
+  paused: [['info', 'the lock is paused (move): not taking it', { reason: 'move', until: undefined }]],
+  resumed: [['info', 'the lock is paused no more', {}]],
   vanished: [
     ['warn', 'the lock was deleted: creating it again within this term', { leading: true, waitMs: 0 }],
     ['warn', 'the lock was deleted: its holder may still lead, so waiting 15 s', { leading: false, waitMs: 15_000 }],

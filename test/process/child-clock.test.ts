@@ -153,10 +153,11 @@ async function storyWithJump(arena: Arena, seconds: number): Promise<Ending> {
   const granter = {
     now: () => clock.now(),
     workEnded: () => undefined,
+    wish: () => undefined,
     resign: () => Promise.resolve({ kind: 'released' as const }),
   };
   const token = { value: '1', lockUid: 'o', transitions: 0 };
-  const granted = grantTerm({ token, leash: leash(), note: undefined }, granter);
+  const granted = grantTerm({ token, leash: leash(), beside: { note: undefined, instructions: undefined } }, granter);
   const notice = (): void => {
     clock.after(500, () => {
       granted.end('deadline');

@@ -6,6 +6,7 @@
 
 import { isJson, type Json } from '../../common/json.ts';
 import type { Sighting } from '../lock.ts';
+import { annotationsOf, type Instructions, instructionsIn } from '../instructions.ts';
 import {
   type ElectionRecord,
   formatSignature,
@@ -62,6 +63,8 @@ export interface Content {
   readonly signature: Signature;
   /** Unset: the one that the object has. */
   readonly note?: string | undefined;
+  /** Unset: those that the object has. */
+  readonly instructions?: Instructions | undefined;
 }
 
 /** The path below which the objects of a kind lie in a namespace. */
@@ -88,13 +91,16 @@ export function sightingOf({ version, object }: Known, shape: Shape, dateMs?: nu
     annotations?: unknown;
     creationTimestamp?: unknown;
   };
-  const { [holderAnnotation]: signed, [noteAnnotation]: note } = isJson(annotations) ? annotations : {};
+  const texts = isJson(annotations) ? annotations : {};
+  const { [holderAnnotation]: signed, [noteAnnotation]: note } = texts;
   const signature = parseSignature(signed);
+  const instructions = instructionsIn(texts);
   // Both are cut to whole seconds, so the object may be up to a second younger than they say.
   const ageMs = dateMs === undefined ? Number.NaN : dateMs - Date.parse(String(creationTimestamp)) - 1000;
   return {
     ...{ ...decoded, signature, version },
     ...(typeof note === 'string' && { note }),
+    ...(instructions && { instructions }),
     ...(!Number.isNaN(ageMs) && { ageMs: Math.max(0, ageMs) }),
   };
 }
@@ -111,11 +117,13 @@ export function creation(namespace: string, name: string, shape: Shape, content:
   return shape.encode({ apiVersion, kind, metadata: annotated({ namespace, name }, content) }, content.record);
 }
 
-function annotated(metadata: Json, { signature, note }: Content): Json {
+function annotated(metadata: Json, { signature, note, instructions }: Content): Json {
   const annotations = isJson(metadata['annotations']) ? metadata['annotations'] : {};
   const ours = {
     [holderAnnotation]: formatSignature(signature),
     ...(note !== undefined && { [noteAnnotation]: note }),
+    // JSON leaves out what is undefined, and a PUT takes away what is left out.
+    ...(instructions && annotationsOf(instructions)),
   };
   return { ...metadata, annotations: { ...annotations, ...ours } };
 }

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { codeOf, messageOf } from '../../common/errors.ts';
 import { isJson, parseJson } from '../../common/json.ts';
+import { annotationsOf, type Instructions, instructionsIn } from '../instructions.ts';
 import type {
   Attempt,
   ListAnswer,
@@ -51,6 +52,8 @@ interface Stored {
   readonly signature: string;
   /** As in a Sighting. */
   readonly note?: string | undefined;
+  /** By the names that they have in Kubernetes. */
+  readonly asked?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 export interface LocalLockOptions {
@@ -145,21 +148,26 @@ class LocalLock implements Lock {
     this.#watches.clear();
   }
 
-  async #swap({ record, signature, base, note: given }: WriteRequest): Promise<WriteAnswer> {
+  async #swap({ record, signature: signed, base, ...given }: WriteRequest): Promise<WriteAnswer> {
     const before = await this.#current();
     if (!sameVersion(versionOf(before), base)) return { kind: 'conflict' };
     const number = before.kind === 'absent' ? 1 : Number(before.version.state) + 1;
     const object = base?.object ?? randomUUID();
     const ageMs = before.kind === 'record' ? (before.ageMs ?? 0) : 0;
     const madeAt = this.#clock.now().wall - ageMs;
-    const note = given ?? (before.kind === 'record' ? before.note : undefined);
-    const failure = await this.#link(number, { object, madeAt, record, signature: formatSignature(signature), note });
+    const { note, instructions } = besides(given, before);
+    const asked = instructions && annotationsOf(instructions);
+    const signature = formatSignature(signed);
+    const failure = await this.#link(number, { object, madeAt, record, signature, note, asked });
     if (failure !== undefined) return failure;
     const [highest, ...older] = await list(this.#versions);
     if (highest !== number) return { kind: 'conflict' };
     await collect(this.#versions, older);
     const version = { object, state: String(number) };
-    return { kind: 'stored', sighting: { kind: 'record', record, signature, version, note, ageMs } };
+    return {
+      kind: 'stored',
+      sighting: { kind: 'record', record, signature: signed, version, note, instructions, ageMs },
+    };
   }
 
   /** Undefined: the version has this number now. */
@@ -192,6 +200,15 @@ class LocalLock implements Lock {
       }
     }
   }
+}
+
+/** What stands beside a record from now on: what is given, or what stood there. */
+function besides(
+  given: Pick<WriteRequest, 'note' | 'instructions'>,
+  before: Sighting,
+): { readonly note: string | undefined; readonly instructions: Instructions | undefined } {
+  const stood = before.kind === 'record' ? before : undefined;
+  return { note: given.note ?? stood?.note, instructions: given.instructions ?? stood?.instructions };
 }
 
 async function writeFlushed(path: string, text: string): Promise<void> {
@@ -227,13 +244,15 @@ async function list(versions: string): Promise<number[]> {
 function parse(text: string, number: number, wall: number): Sighting {
   const state = String(number);
   const value = parseJson(text);
-  const { object, madeAt, record, signature: signed, note } = isJson(value) ? value : {};
+  const { object, madeAt, record, signature: signed, note, asked } = isJson(value) ? value : {};
   if (typeof object !== 'string' || typeof madeAt !== 'number' || !isRecord(record))
     return { kind: 'unreadable', text, version: { object: 'unreadable', state } };
   const ageMs = Math.max(0, wall - madeAt);
+  const instructions = isJson(asked) ? instructionsIn(asked) : undefined;
   return {
     ...{ kind: 'record', record, signature: parseSignature(signed), version: { object, state }, ageMs },
     ...(typeof note === 'string' && { note }),
+    ...(instructions && { instructions }),
   };
 }
 

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { localLock } from '../../../src/locks/local/lock.ts';
+import type { Instructions } from '../../../src/locks/instructions.ts';
 import type { Lock, Sighting, Version, WatchNews, WriteAnswer } from '../../../src/locks/lock.ts';
 import { taken } from '../../../src/locks/record.ts';
 
@@ -108,6 +109,26 @@ describe('the local store', () => {
     expect(await look(lock)).toMatchObject({ note: '{"v":1}' });
     await noted('{"v":2}', second);
     expect(await look(lock)).toMatchObject({ note: '{"v":2}' });
+  });
+
+  test('keeps what is asked of it, until a write has other instructions', async () => {
+    const lock = await open();
+    const asked = async (instructions: Instructions | undefined, base: Version | undefined): Promise<Version> => {
+      number += 1;
+      const signature = { identity: 'alice', run, number };
+      const answer = await lock.write({ record: taken(undefined, 'alice', 15, 0), signature, base, instructions }, attempt);
+      if (answer.kind !== 'stored' || answer.sighting.kind !== 'record') throw new Error(`not stored: ${answer.kind}`);
+      return answer.sighting.version;
+    };
+    const bare = await stored(lock, undefined);
+    expect(await look(lock)).not.toHaveProperty('instructions');
+    const first = await asked({ pause: 'move', run: 'now' }, bare);
+    const second = await asked(undefined, first);
+    expect(await look(lock)).toMatchObject({ instructions: { pause: 'move', run: 'now' } });
+    const third = await asked({ pause: undefined, run: 'now' }, second);
+    expect(await look(lock)).toMatchObject({ instructions: { run: 'now' } });
+    await asked({ run: undefined }, third);
+    expect(await look(lock)).not.toHaveProperty('instructions');
   });
 
   test('lets one of fifty writers through on one version', async () => {
