@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Event } from '../../src/observe/events.ts';
 import { levelOf, type LogLevel, sentence } from '../../src/observe/sentences.ts';
-import { span } from '../../src/common/quantity.ts';
 
 type Kind = Event['kind'];
 type Facts<K extends Kind> = Omit<Extract<Event, { kind: K }>, 'kind'>;
@@ -217,21 +216,5 @@ describe('each event', () => {
         expect(said.length).toBeLessThan(1500);
       }),
     );
-  });
-});
-
-describe('a span of time', () => {
-  test.each([
-    { name: 'nothing', ms: 0, text: '0 ms' },
-    { name: 'a negative one', ms: -3, text: '0 ms' },
-    { name: 'milliseconds', ms: 12.4, text: '12 ms' },
-    { name: 'almost a second', ms: 999.6, text: '1 s' },
-    { name: 'tenths', ms: 3449, text: '3.4 s' },
-    { name: 'almost a minute', ms: 59_960, text: '1 min' },
-    { name: 'minutes', ms: 125_000, text: '2 min 5 s' },
-    { name: 'whole hours', ms: 10_800_000, text: '3 h' },
-    { name: 'hours and minutes', ms: 11_100_000, text: '3 h 5 min' },
-  ])('is told as people would: $name', ({ ms, text }) => {
-    expect(span(ms)).toBe(text);
   });
 });
