@@ -15,7 +15,7 @@ import { type Clock, shownElapsed, surelyElapsed } from './clock.ts';
 import type { Ending as AttemptEnding } from './job/key.ts';
 import { type Attempt, attemptIn, type Settled, settledIn, type WorkEnd } from './job/once.ts';
 import { outcomeText } from './job/tell.ts';
-import type { LossReason, Report } from './observe/events.ts';
+import type { LossReason, Report, RunEnding } from './observe/events.ts';
 
 export interface Story {
   readonly elector: Pick<LeaderElector, 'campaign' | 'stop'>;
@@ -95,10 +95,12 @@ interface Served {
 
 /** One command under one term, from its start to the end of the last of its processes. */
 async function serve(story: Story, term: Term): Promise<Served> {
-  const { clock, attempts, holdForMs } = story;
+  const { clock, attempts, holdForMs, report } = story;
   const since = clock.now();
   const attempt = attempts && attemptIn(term.beside.note);
   const { why, end } = await work(story, term, attempt);
+  const how = runEnding(why, end);
+  if (how !== undefined) report({ kind: 'work-ended', how, status: end.ran ? end.status : undefined });
   const now = clock.now();
   const hasRun = end.ran && end.failure === undefined;
   const holdMs = hasRun ? Math.max(0, holdForMs - surelyElapsed(now, since)) : 0;
@@ -171,6 +173,15 @@ function attemptEnding(why: Why, end: Finish): AttemptEnding {
   if (why === 'max-runtime') return { kind: 'max-runtime' };
   if (why !== 'ended' || end.failure !== undefined) return { kind: 'interrupted' };
   return end.status === 0 ? { kind: 'ok' } : { kind: 'failed', status: end.status };
+}
+
+/** The same for those who are told of it. Undefined: it was not to run any more. */
+function runEnding(why: Why, end: Finish): RunEnding | undefined {
+  if (!end.ran) return end.message === undefined ? undefined : 'not-started';
+  if (end.failure !== undefined) return 'unguarded';
+  if (why === 'ended') return end.status === 0 ? 'ok' : 'failed';
+  if (why === 'asked') return 'stopped';
+  return why === 'deposed' || why === 'max-runtime' ? why : 'lost';
 }
 
 function tellEnd({ report }: Story, { claim, end }: Attempt & { readonly end: WorkEnd }, stored: boolean): void {

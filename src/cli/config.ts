@@ -4,6 +4,7 @@
 // Invariant: whatever the input, readConfig returns; a Config it returns has passed `timingFaults`.
 
 import { completeTiming, timingFaults, type Timing } from '../elector/timing.ts';
+import { type HookLines, hookNames } from '../job/hooks.ts';
 import type { Standing, Store } from '../locks/store.ts';
 import {
   type ArgumentsRead,
@@ -44,6 +45,8 @@ export interface Config {
   readonly signalTo: 'group' | 'command';
   readonly onLost: 'rejoin' | 'exit';
   readonly guardian: 'auto' | 'sh' | 'node' | 'off';
+  /** Undefined: there is none. */
+  readonly hooks: HookLines | undefined;
   /** Whether the lock object is given Events about who leads. */
   readonly events: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -80,7 +83,11 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
   const coordinated = coordinatedOf(read, identity, faults);
   const store = storeOf(read, facts, coordinated, faults);
   const once = onceOf(read, faults);
+  const hooks = hooksOf(read, faults);
   const [file, ...args] = command;
+  if (!facts.hasAllBytes && Object.values(hooks?.lines ?? {}).some(mayBeChanged)) {
+    faults.push('a hook is not UTF-8, and would not be run as it is: put it into a script or a file');
+  }
   if (!facts.hasAllBytes && command.some(mayBeChanged)) {
     faults.push(
       'an argument of the command is not UTF-8, and would not arrive as it is: put it into a script or a file',
@@ -123,6 +130,7 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
     // Who will not wait long for the lock does not want to wait for it again either.
     onLost: values.onLost ?? (untilCertain || wait.kind !== 'forever' ? 'exit' : 'rejoin'),
     guardian: values.guardian,
+    hooks,
     events: values.noEvents !== true,
     logLevel: values.logLevel,
     logFormat: values.logFormat !== 'auto' ? values.logFormat : facts.isTerminal ? 'pretty' : 'json',
@@ -191,6 +199,19 @@ function onceOf({ readings }: ArgumentsRead, faults: string[]): Once | undefined
   const [key, line, zone] = [valueOf(oncePer), valueOf(oncePerTick), valueOf(timezone)];
   if (key !== undefined) return { kind: 'key', key, ...settings };
   return line === undefined || zone === undefined ? undefined : { kind: 'tick', line, zone, ...settings };
+}
+
+function hooksOf({ readings }: ArgumentsRead, faults: string[]): HookLines | undefined {
+  const given = hookNames.filter((name) => readings[name].kind !== 'absent');
+  const { hookTimeout } = readings;
+  if (given.length === 0 && hookTimeout.kind === 'given')
+    faults.push(`${hookTimeout.source}: only with a hook: ${hookNames.map(flagOf).join(', ')}`);
+  if (given.length === 0) return undefined;
+  const lines = given.flatMap((name) => {
+    const line = valueOf(readings[name]);
+    return line === undefined ? [] : [[name, line] as const];
+  });
+  return { lines: Object.fromEntries(lines), timeoutMs: valueOf(hookTimeout) ?? 0 };
 }
 
 const timingOptions = {

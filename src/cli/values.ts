@@ -10,6 +10,18 @@ export function anyText(text: string): Parsed<string> {
   return { value: text };
 }
 
+/** What sh makes of it is told when it runs. */
+export function hookLine(text: string): Parsed<string> {
+  return text.trim() === '' ? { fault: 'expected a line for sh -c, and it is blank' } : { value: text };
+}
+
+/** --on-lost is another option, one letter away. */
+export function loseLine(text: string): Parsed<string> {
+  const meant = text.trim();
+  if (meant === 'rejoin' || meant === 'exit') return { fault: `did you mean --on-lost ${meant}?` };
+  return hookLine(text);
+}
+
 export function oneOf<const T extends string>(choices: readonly T[]): (text: string) => Parsed<T> {
   return (text) => {
     const found = choices.find((choice) => choice === text);

@@ -5,6 +5,7 @@
 // Invariant: whatever happens, there is an ending, and once the log is open, a last line of it that says why.
 
 import { environmentWarnings } from '../child/environment.ts';
+import { hookFault, runHook } from '../child/hook.ts';
 import { findCommand } from '../child/lookup.ts';
 import { watchZombies } from '../child/pid-1.ts';
 import { createSupervisor, type Supervisor } from '../child/supervisor.ts';
@@ -17,6 +18,7 @@ import { type Clock, surelyElapsed, systemClock } from '../clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
 import { LeaderElector } from '../elector/leader-elector.ts';
+import { type HookLines, Hooks, type HooksOptions } from '../job/hooks.ts';
 import type { Job } from '../job/key.ts';
 import { notesOf } from '../job/once.ts';
 import type { Patience } from '../elector/state.ts';
@@ -55,8 +57,8 @@ async function lead(config: Config, context: Context): Promise<Ending> {
     const fault = `command ${printable(config.command)} ${printable(found.why)} (nothing was locked or started)`;
     return { kind: found.kind, faults: [fault] };
   }
-  const blind = procFault();
-  if (blind !== undefined) return { kind: 'refused', faults: [blind] };
+  const unfit = procFault() ?? (config.hooks && hookFault());
+  if (unfit !== undefined) return { kind: 'refused', faults: [unfit] };
 
   const clock = systemClock();
   const job = config.once && (await jobOf(config.once, clock.now().wall));
@@ -68,8 +70,8 @@ async function lead(config: Config, context: Context): Promise<Ending> {
   let ending: RunEnding;
   try {
     const stage = await open(config, job, context, clock, log.report);
-    ending = await play(stage, config, context, clock, log.report);
-    await close(stage);
+    ending = await play(stage, config, context, clock);
+    await close(stage, context);
   } catch (error) {
     // Configuration that cannot be used, or a bug; nothing runs in the first case, and the guardian ends the command in
     // the second.
@@ -103,6 +105,9 @@ interface Stage {
   readonly supervisor: Supervisor;
   /** The lock object's Events, where there are any. */
   readonly kubeEvents: ReturnType<typeof eventsOn> | undefined;
+  readonly hooks: Hooks | undefined;
+  /** To the log, and to the hooks. */
+  readonly report: Report;
   readonly loggedIn: OpenLock['loggedIn'];
 }
 
@@ -145,12 +150,17 @@ async function open(
   watchZombies(clock, report);
   const announce = config.events ? lock.announce : undefined;
   const kubeEvents = announce && eventsOn({ announce, identity, report, clock });
+  const hooks = config.hooks && hooksOn(config, config.hooks, { lock: fullName, key: job?.key, env, clock, warn });
+  const heard: Report = (event) => {
+    report(event);
+    hooks?.hear(event);
+  };
   const elector = new LeaderElector({
     lock,
     identity,
     clock,
     report: (event) => {
-      report(event);
+      heard(event);
       kubeEvents?.hear(event);
     },
     ...timing,
@@ -158,11 +168,20 @@ async function open(
     newLockWaitMs: config.newLockWaitMs,
     notes: job && notesOf(job),
   });
-  return { lock: fullName, job, elector, supervisor, kubeEvents, loggedIn };
+  return { lock: fullName, job, elector, supervisor, kubeEvents, hooks, report: heard, loggedIn };
 }
 
-async function play(stage: Stage, config: Config, { desk }: Context, clock: Clock, report: Report): Promise<RunEnding> {
-  const { lock, job, elector, supervisor } = stage;
+function hooksOn(
+  { identity }: Config,
+  lines: HookLines,
+  { env, ...rest }: Pick<HooksOptions, 'lock' | 'key' | 'clock' | 'warn'> & Pick<Context, 'env'>,
+): Hooks {
+  const run: HooksOptions['run'] = (line, its, limit) => runHook(line, { ...env, ...its }, limit);
+  return new Hooks({ ...lines, ...rest, identity, run });
+}
+
+async function play(stage: Stage, config: Config, { desk }: Context, clock: Clock): Promise<RunEnding> {
+  const { lock, job, elector, supervisor, report } = stage;
   const { lostGraceMs, leaseDurationMs } = config.timing;
   const { identity, onLost, stopSignal, stopGraceMs, holdForMs, maxRuntimeMs } = config;
   // While the first request is under way.
@@ -222,8 +241,18 @@ async function logIn(
 }
 
 /** The last Events come first: where nothing watches the lock any more, they go over its own connection. */
-async function close({ kubeEvents, elector, supervisor }: Stage): Promise<void> {
+async function close({ kubeEvents, hooks, elector, supervisor }: Stage, { desk }: Context): Promise<void> {
   await kubeEvents?.flush();
   elector.close();
   await supervisor.close();
+  if (hooks === undefined) return;
+  const cut = (): void => {
+    hooks.cut();
+  };
+  // A second request to stop is for them; what else comes is for nobody.
+  const forward = (signal: NodeJS.Signals): void => {
+    if (['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'].includes(signal)) cut();
+  };
+  desk.attach({ forward, kill: cut });
+  await hooks.flush();
 }
