@@ -5,7 +5,7 @@
 
 import { completeTiming, timingFaults, type Timing } from '../elector/timing.ts';
 import { type HookLines, hookNames } from '../job/hooks.ts';
-import type { Standing, Store } from '../locks/store.ts';
+import type { LabelWish, Standing, Store } from '../locks/store.ts';
 import {
   type ArgumentsRead,
   type Environment,
@@ -49,6 +49,8 @@ export interface Config {
   readonly hooks: HookLines | undefined;
   /** Whether the lock object is given Events about who leads. */
   readonly events: boolean;
+  /** On our pod while we lead; undefined: none. */
+  readonly labelPod: LabelWish | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'pretty' | 'json';
   /** False when NO_COLOR forbids it; whether the terminal can is asked later (logger.ts). */
@@ -132,6 +134,7 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
     guardian: values.guardian,
     hooks,
     events: values.noEvents !== true,
+    labelPod: values.labelPod && { ...values.labelPod, pod: podName(env, facts) },
     logLevel: values.logLevel,
     logFormat: values.logFormat !== 'auto' ? values.logFormat : facts.isTerminal ? 'pretty' : 'json',
     colour: (env['NO_COLOR'] ?? '') === '' || env['FORCE_COLOR'] !== undefined,
@@ -240,9 +243,16 @@ function timingOf({ readings }: ArgumentsRead, faults: string[]): Timing | undef
 }
 
 function candidateName(env: Environment, facts: Facts): string {
-  const name = [env['POD_NAME'], env['HOSTNAME'], facts.hostname].find((text) => text !== undefined && text !== '');
   // These are not ours to refuse, only to keep within what --identity may be: 253 with `_` and the uuid.
-  return (name ?? 'unknown').slice(0, 253 - 1 - 36).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
+  return podName(env, facts)
+    .slice(0, 253 - 1 - 36)
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
+}
+
+/** Where we are in a pod: its host is called like it, unless it says otherwise. */
+function podName(env: Environment, facts: Facts): string {
+  const name = [env['POD_NAME'], env['HOSTNAME'], facts.hostname].find((text) => text !== undefined && text !== '');
+  return name ?? 'unknown';
 }
 
 function frozen<T extends object>(value: T): T {

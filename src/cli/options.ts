@@ -17,6 +17,7 @@ import {
   loseLine,
   namespaceName,
   oneOf,
+  podLabel,
   positiveTime,
   reasonText,
   semanticVersion,
@@ -334,6 +335,13 @@ export const options = {
     parse: switchText,
     otherwise: 'off',
     help: 'write no Kubernetes Events about the lock (who became leader, who stopped)',
+  }),
+  labelPod: row({
+    group: 'Output',
+    value: '<key=value>',
+    parse: podLabel,
+    otherwise: 'none',
+    help: 'the label that the pod of the leader carries, for a Service to find it',
   }),
   logLevel: row({
     group: 'Output',

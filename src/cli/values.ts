@@ -142,6 +142,25 @@ export function reasonText(text: string): Parsed<string> {
   return { value: text };
 }
 
+export interface Label {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** As Kubernetes takes it; the part of the key before a slash is a domain's name. */
+export function podLabel(text: string): Parsed<Label> {
+  const [, key = '', value = ''] = /^([^=]*)=([^]*)$/.exec(text) ?? [];
+  const [name = '', prefix, ...more] = key.split('/').reverse();
+  const isKey = isLabelPart(name) && more.length === 0 && (prefix === undefined || isLockName(prefix));
+  if (isKey && (value === '' || isLabelPart(value))) return { value: { key, value } };
+  const form = 'at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit';
+  return { fault: `expected key=value, as in role=leader; each is ${form}` };
+}
+
+function isLabelPart(text: string): boolean {
+  return text.length <= 63 && /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(text);
+}
+
 /** As a LeaseCandidate takes it: no leading zeros, since they do not compare (semver.org 2 and 9). */
 export function semanticVersion(text: string): Parsed<string> {
   if (/^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/.test(text)) return { value: text };

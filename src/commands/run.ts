@@ -25,6 +25,7 @@ import type { Patience } from '../elector/state.ts';
 import { type OpenLock, openLock } from '../locks/open.ts';
 import { eventsOn } from '../observe/announcer.ts';
 import type { Report } from '../observe/events.ts';
+import { Labeller } from '../observe/labeller.ts';
 import { openLog } from '../observe/logger.ts';
 import { run as tell } from '../run.ts';
 import type { Command, Context } from './command.ts';
@@ -105,8 +106,9 @@ interface Stage {
   readonly supervisor: Supervisor;
   /** The lock object's Events, where there are any. */
   readonly kubeEvents: ReturnType<typeof eventsOn> | undefined;
+  readonly labeller: Labeller | undefined;
   readonly hooks: Hooks | undefined;
-  /** To the log, and to the hooks. */
+  /** To the log and all who listen. */
   readonly report: Report;
   readonly loggedIn: OpenLock['loggedIn'];
 }
@@ -124,6 +126,10 @@ async function open(
   const warn = (message: string): void => {
     report({ kind: 'note', level: 'warn', message });
   };
+  const listeners: Report[] = [report];
+  const tellAll: Report = (event) => {
+    for (const hear of listeners) hear(event);
+  };
   const [opened, supervisor] = await Promise.all([
     openLock({ store, namespace, name, clock, warn, version, env }),
     createSupervisor({
@@ -134,7 +140,7 @@ async function open(
       stopSignal,
       signalTo,
       clock,
-      report,
+      report: tellAll,
       leaseDurationMs,
     }),
   ]);
@@ -150,25 +156,23 @@ async function open(
   watchZombies(clock, report);
   const announce = config.events ? lock.announce : undefined;
   const kubeEvents = announce && eventsOn({ announce, identity, report, clock });
+  const label = config.labelPod && (await opened.podLabel?.(config.labelPod));
+  const labeller = label && new Labeller({ label, report, clock });
   const hooks = config.hooks && hooksOn(config, config.hooks, { lock: fullName, key: job?.key, env, clock, warn });
-  const heard: Report = (event) => {
-    report(event);
-    hooks?.hear(event);
-  };
+  for (const listener of [kubeEvents, labeller, hooks]) {
+    if (listener) listeners.push((event) => void listener.hear(event));
+  }
   const elector = new LeaderElector({
     lock,
     identity,
     clock,
-    report: (event) => {
-      heard(event);
-      kubeEvents?.hear(event);
-    },
+    report: tellAll,
     ...timing,
     foreignGraceMs: config.foreignGraceMs,
     newLockWaitMs: config.newLockWaitMs,
     notes: job && notesOf(job),
   });
-  return { lock: fullName, job, elector, supervisor, kubeEvents, hooks, report: heard, loggedIn };
+  return { lock: fullName, job, elector, supervisor, kubeEvents, labeller, hooks, report: tellAll, loggedIn };
 }
 
 function hooksOn(
@@ -241,8 +245,9 @@ async function logIn(
 }
 
 /** The last Events come first: where nothing watches the lock any more, they go over its own connection. */
-async function close({ kubeEvents, hooks, elector, supervisor }: Stage, { desk }: Context): Promise<void> {
-  await kubeEvents?.flush();
+async function close(stage: Stage, { desk }: Context): Promise<void> {
+  const { kubeEvents, labeller, hooks, elector, supervisor } = stage;
+  await Promise.all([kubeEvents?.flush(), labeller?.flush()]);
   elector.close();
   await supervisor.close();
   if (hooks === undefined) return;
