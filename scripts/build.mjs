@@ -36,8 +36,7 @@ const standIns = {
   '@kubernetes/client-node/dist/gcp_auth.js': ofNobody('GoogleCloudPlatformAuth'),
   '@kubernetes/client-node/dist/oidc_auth.js': ofNobody('OpenIDConnectAuth'),
 
-  // execa, of which src/kube-api/config/plugin-run.ts uses the start of a process: no output, pipes or messages, 80 KB
-  // of 150.
+  // execa, of which src/common/spawned.ts uses the start of a process: no output, pipes or messages, 80 KB of 150.
   'execa/lib/methods/main-sync.js': unused('execaCoreSync'),
   'execa/lib/transform/generator.js': unused('generatorToStream'),
   'execa/lib/pipe/setup.js': unused('pipeToSubprocess'),

@@ -11,7 +11,7 @@ import type { Term } from './elector/term.ts';
 import type { Ending as AttemptEnding } from './job/key.ts';
 import { type Attempt, attemptIn, type WorkEnd } from './job/once.ts';
 import { outcomeText } from './job/tell.ts';
-import type { LossReason, Report } from './observe/events.ts';
+import type { LossReason, Report, RunEnding } from './observe/events.ts';
 import type { SignalDesk } from './signals.ts';
 
 /** What a command needs around it. */
@@ -119,6 +119,8 @@ export async function work(scene: Scene, term: Term, ear: Ear, task: Task): Prom
     report({ kind: 'attempt', key, attempt: number, attempts: task.atMost });
   }
   const { why, end } = await untilEnded(scene, term, ear, attempt, task.replaced);
+  const how = runEnding(why, end);
+  if (how !== undefined) report({ kind: 'work-ended', how, status: end.ran ? end.status : undefined });
   const tookMs = shownElapsed(clock.now(), since);
   return { why, end, attempt: attempt && { ...attempt, end: { ending: attemptEnding(why, end), tookMs } } };
 }
@@ -201,6 +203,15 @@ function attemptEnding(why: Why, end: Finish): AttemptEnding {
   if (why === 'max-runtime') return { kind: 'max-runtime' };
   if (why !== 'ended' || end.failure !== undefined) return { kind: 'interrupted' };
   return end.status === 0 ? { kind: 'ok' } : { kind: 'failed', status: end.status };
+}
+
+/** The same for those who are told of it. Undefined: it was not to run any more. */
+function runEnding(why: Why, end: Finish): RunEnding | undefined {
+  if (!end.ran) return end.message === undefined ? undefined : 'not-started';
+  if (end.failure !== undefined) return 'unguarded';
+  if (why === 'ended') return end.status === 0 ? 'ok' : 'failed';
+  if (why === 'asked') return 'stopped';
+  return why === 'deposed' || why === 'max-runtime' || why === 'replaced' ? why : 'lost';
 }
 
 /** How the command is ended, for each reason. While it drains after an asked stop, the lock is renewed. */

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { termEnvironment } from '../src/child/environment.ts';
 import { completeTiming, leashFrom } from '../src/elector/timing.ts';
 import type { Event } from '../src/observe/events.ts';
+import type { Reason } from '../src/job/hooks.ts';
 import { attemptIn } from '../src/job/once.ts';
 import { formatJobs } from '../src/job/record.ts';
 import { levelOf, sentence } from '../src/observe/sentences.ts';
@@ -118,6 +119,23 @@ describe('docs/command.md', () => {
     const named = [...read('docs/command.md').matchAll(/^\| `(LEADER_RUN_\w+)` \|/gm)].map(([, name]) => name);
     const given = { ...termEnvironment(facts), ...attemptIn(note)?.environment };
     expect(named.sort()).toEqual(Object.keys(given).sort());
+  });
+});
+
+describe('docs/hooks.md', () => {
+  // An object, so that the compiler asks for each word.
+  const reasons: Readonly<Record<Reason, true>> = {
+    ...{ absent: true, released: true, expired: true, own: true, invited: true },
+    ...{ deadline: true, taken: true, recreated: true, edited: true, altered: true, 'rolled-back': true },
+    ...{ coordinator: true, 'step-down': true, pause: true, 'left-held': true, 'not-given': true },
+    ...{ ok: true, failed: true, stopped: true, deposed: true, replaced: true, lost: true, 'max-runtime': true },
+    ...{ unguarded: true, 'not-started': true },
+  };
+  const rows = [...read('docs/hooks.md').matchAll(/^\| (?:`--[\w-]+`)? ?\| (`[\w`, -]+`) \|/gm)];
+
+  test('names each reason for which a hook is called', () => {
+    const named = rows.flatMap(([, words = '']) => [...words.matchAll(/`([\w-]+)`/g)].map(([, word]) => word));
+    expect([...new Set(named)].sort()).toEqual(Object.keys(reasons).sort());
   });
 });
 

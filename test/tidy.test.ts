@@ -87,7 +87,11 @@ const arrows: readonly Arrow[] = [
   { from: 'src/locks/', to: ['src/clock.ts', 'src/common/', ...basics()] },
   { from: 'src/kube-api/', to: ['src/kube-api/', 'src/clock.ts', 'src/common/'] },
   { from: 'src/child/', to: ['src/child/', 'src/clock.ts', 'src/common/'], types: ['src/observe/events.ts'] },
-  { from: 'src/job/', to: ['src/job/', 'src/common/', 'src/locks/instructions.ts'], types: ['src/elector/notes.ts'] },
+  {
+    from: 'src/job/',
+    to: ['src/job/', 'src/common/', 'src/locks/instructions.ts'],
+    types: ['src/elector/notes.ts', 'src/observe/events.ts', 'src/clock.ts'],
+  },
   { from: 'src/observe/', to: ['src/observe/', 'src/common/'], types: ['src/'] },
   { from: 'src/common/', to: ['src/common/'] },
 ];
@@ -130,7 +134,7 @@ const packageOwners: Readonly<Record<string, string>> = {
   '@kubernetes/client-node': 'src/kube-api/config/client-node.ts',
   commander: 'src/cli/help.ts',
   chalk: 'src/observe/logger.ts',
-  execa: 'src/kube-api/config/plugin-run.ts',
+  execa: 'src/common/spawned.ts',
 };
 
 /** Timers outside src/clock.ts. None of them judges a lease: the clock's instants alone do. */

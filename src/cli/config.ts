@@ -4,7 +4,8 @@
 // Invariant: whatever the input, readConfig returns; a Config it returns has passed `timingFaults`.
 
 import { completeTiming, timingFaults, type Timing } from '../elector/timing.ts';
-import type { Standing, Store } from '../locks/store.ts';
+import { type HookLines, hookNames } from '../job/hooks.ts';
+import type { LabelWish, Standing, Store } from '../locks/store.ts';
 import {
   type ArgumentsRead,
   type Environment,
@@ -47,8 +48,12 @@ export interface Config {
   readonly signalTo: 'group' | 'command';
   readonly onLost: 'rejoin' | 'exit';
   readonly guardian: 'auto' | 'sh' | 'node' | 'off';
+  /** Undefined: there is none. */
+  readonly hooks: HookLines | undefined;
   /** Whether the lock object is given Events about who leads. */
   readonly events: boolean;
+  /** On our pod while we lead; undefined: none. */
+  readonly labelPod: LabelWish | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'pretty' | 'json';
   /** False when NO_COLOR forbids it; whether the terminal can is asked later (logger.ts). */
@@ -95,7 +100,11 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
   const store = storeOf(read, facts, coordinated, faults);
   const once = onceOf(read, faults);
   const schedule = scheduleOf(read, faults);
+  const hooks = hooksOf(read, faults);
   const [file, ...args] = command;
+  if (!facts.hasAllBytes && Object.values(hooks?.lines ?? {}).some(mayBeChanged)) {
+    faults.push('a hook is not UTF-8, and would not be run as it is: put it into a script or a file');
+  }
   if (!facts.hasAllBytes && command.some(mayBeChanged)) {
     faults.push(
       'an argument of the command is not UTF-8, and would not arrive as it is: put it into a script or a file',
@@ -139,7 +148,9 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
     // Who will not wait long for the lock does not want to wait for it again either.
     onLost: values.onLost ?? (untilCertain || wait.kind !== 'forever' ? 'exit' : 'rejoin'),
     guardian: values.guardian,
+    hooks,
     events: values.noEvents !== true,
+    labelPod: values.labelPod && { ...values.labelPod, pod: podName(env, facts) },
     logLevel: values.logLevel,
     logFormat: values.logFormat !== 'auto' ? values.logFormat : facts.isTerminal ? 'pretty' : 'json',
     colour: (env['NO_COLOR'] ?? '') === '' || env['FORCE_COLOR'] !== undefined,
@@ -247,6 +258,19 @@ function deadlineOf({ startDeadline, leaseDuration, foreignGrace }: Readings, fa
   return undefined;
 }
 
+function hooksOf({ readings }: ArgumentsRead, faults: string[]): HookLines | undefined {
+  const given = hookNames.filter((name) => readings[name].kind !== 'absent');
+  const { hookTimeout } = readings;
+  if (given.length === 0 && hookTimeout.kind === 'given')
+    faults.push(`${hookTimeout.source}: only with a hook: ${hookNames.map(flagOf).join(', ')}`);
+  if (given.length === 0) return undefined;
+  const lines = given.flatMap((name) => {
+    const line = valueOf(readings[name]);
+    return line === undefined ? [] : [[name, line] as const];
+  });
+  return { lines: Object.fromEntries(lines), timeoutMs: valueOf(hookTimeout) ?? 0 };
+}
+
 const timingOptions = {
   leaseDurationMs: 'leaseDuration',
   renewDeadlineMs: 'renewDeadline',
@@ -273,9 +297,16 @@ function timingOf({ readings }: ArgumentsRead, faults: string[]): Timing | undef
 }
 
 function candidateName(env: Environment, facts: Facts): string {
-  const name = [env['POD_NAME'], env['HOSTNAME'], facts.hostname].find((text) => text !== undefined && text !== '');
   // These are not ours to refuse, only to keep within what --identity may be: 253 with `_` and the uuid.
-  return (name ?? 'unknown').slice(0, 253 - 1 - 36).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
+  return podName(env, facts)
+    .slice(0, 253 - 1 - 36)
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
+}
+
+/** Where we are in a pod: its host is called like it, unless it says otherwise. */
+function podName(env: Environment, facts: Facts): string {
+  const name = [env['POD_NAME'], env['HOSTNAME'], facts.hostname].find((text) => text !== undefined && text !== '');
+  return name ?? 'unknown';
 }
 
 function frozen<T extends object>(value: T): T {

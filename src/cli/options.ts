@@ -9,12 +9,15 @@ import { parseDuration, type Parsed } from './duration.ts';
 import {
   anyText,
   exitCode,
+  hookLine,
   identityText,
   instant,
   leaseTime,
   lockName,
+  loseLine,
   namespaceName,
   oneOf,
+  podLabel,
   positiveTime,
   reasonText,
   semanticVersion,
@@ -37,7 +40,7 @@ export const lockKinds = [
 export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next' | 'ask' | 'until' | 'to' | 'follow';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
-  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Output' | 'Status' | 'Steering';
+  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Hooks' | 'Output' | 'Status' | 'Steering';
   /** The verbs that take it, by what they do. Default: those that run a command. */
   readonly scope?: Scope;
   /** What stands for the value in help; '' for a switch. */
@@ -325,12 +328,55 @@ export const options = {
     help: 'the process that kills the command if leader-run cannot: auto, sh, node, off',
   }),
 
+  onAcquire: row({
+    group: 'Hooks',
+    value: '<command>',
+    parse: hookLine,
+    otherwise: 'none',
+    help: 'a line for sh -c, run when a term has begun',
+  }),
+  onLose: row({
+    group: 'Hooks',
+    value: '<command>',
+    parse: loseLine,
+    otherwise: 'none',
+    help: 'the same, when the term has ended: lost, or given back',
+  }),
+  onSuccess: row({
+    group: 'Hooks',
+    value: '<command>',
+    parse: hookLine,
+    otherwise: 'none',
+    help: 'the same, when the command has ended by itself with status 0',
+  }),
+  onFailure: row({
+    group: 'Hooks',
+    value: '<command>',
+    parse: hookLine,
+    otherwise: 'none',
+    help: 'the same, when the command has ended in any other way',
+  }),
+  hookTimeout: row({
+    group: 'Hooks',
+    value: '<time>',
+    parse: positiveTime,
+    standard: '10s',
+    help: 'a hook that runs for longer is killed',
+  }),
+
   noEvents: row({
     group: 'Output',
     value: '',
     parse: switchText,
     otherwise: 'off',
     help: 'write no Kubernetes Events about the lock (who became leader, who stopped)',
+  }),
+  labelPod: row({
+    group: 'Output',
+    value: '<key=value>',
+    parse: podLabel,
+    otherwise: 'none',
+    help: 'the label that the pod of the leader carries, for a Service to find it',
   }),
   logLevel: row({
     group: 'Output',

@@ -72,7 +72,7 @@ export function storeOf(
   }
 
   const { value: folder, source } = local;
-  const clusterOnly = (['kubeconfig', 'context', 'lockKind', 'coordinated'] as const).flatMap(
+  const clusterOnly = (['kubeconfig', 'context', 'lockKind', 'coordinated', 'labelPod'] as const).flatMap(
     (name) => sourceOf(readings[name]) ?? [],
   );
   if (clusterOnly.length > 0) {

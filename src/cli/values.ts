@@ -10,6 +10,18 @@ export function anyText(text: string): Parsed<string> {
   return { value: text };
 }
 
+/** What sh makes of it is told when it runs. */
+export function hookLine(text: string): Parsed<string> {
+  return text.trim() === '' ? { fault: 'expected a line for sh -c, and it is blank' } : { value: text };
+}
+
+/** --on-lost is another option, one letter away. */
+export function loseLine(text: string): Parsed<string> {
+  const meant = text.trim();
+  if (meant === 'rejoin' || meant === 'exit') return { fault: `did you mean --on-lost ${meant}?` };
+  return hookLine(text);
+}
+
 export function oneOf<const T extends string>(choices: readonly T[]): (text: string) => Parsed<T> {
   return (text) => {
     const found = choices.find((choice) => choice === text);
@@ -128,6 +140,25 @@ export function reasonText(text: string): Parsed<string> {
   if (text.length > 200) return { fault: 'a reason has at most 200 characters' };
   if (printable(text, 200) !== text) return { fault: 'a reason must not hold control or invisible characters' };
   return { value: text };
+}
+
+export interface Label {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** As Kubernetes takes it; the part of the key before a slash is a domain's name. */
+export function podLabel(text: string): Parsed<Label> {
+  const [, key = '', value = ''] = /^([^=]*)=([^]*)$/.exec(text) ?? [];
+  const [name = '', prefix, ...more] = key.split('/').reverse();
+  const isKey = isLabelPart(name) && more.length === 0 && (prefix === undefined || isLockName(prefix));
+  if (isKey && (value === '' || isLabelPart(value))) return { value: { key, value } };
+  const form = 'at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit';
+  return { fault: `expected key=value, as in role=leader; each is ${form}` };
+}
+
+function isLabelPart(text: string): boolean {
+  return text.length <= 63 && /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(text);
 }
 
 /** As a LeaseCandidate takes it: no leading zeros, since they do not compare (semver.org 2 and 9). */

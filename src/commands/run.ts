@@ -5,6 +5,7 @@
 // Invariant: whatever happens, there is an ending, and once the log is open, a last line of it that says why.
 
 import { environmentWarnings } from '../child/environment.ts';
+import { hookFault, runHook } from '../child/hook.ts';
 import { findCommand } from '../child/lookup.ts';
 import { watchZombies } from '../child/pid-1.ts';
 import { createSupervisor, type Supervisor } from '../child/supervisor.ts';
@@ -18,6 +19,7 @@ import { messageOf } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
 import { span } from '../common/quantity.ts';
 import { LeaderElector } from '../elector/leader-elector.ts';
+import { type HookLines, Hooks, type HooksOptions } from '../job/hooks.ts';
 import type { Job } from '../job/key.ts';
 import { notesOf } from '../job/once.ts';
 import type { Plan } from '../job/schedule.ts';
@@ -27,6 +29,7 @@ import type { Patience } from '../elector/state.ts';
 import { type OpenLock, openLock } from '../locks/open.ts';
 import { eventsOn } from '../observe/announcer.ts';
 import type { Report } from '../observe/events.ts';
+import { Labeller } from '../observe/labeller.ts';
 import { openLog } from '../observe/logger.ts';
 import { run as tell } from '../run.ts';
 import type { Command, Context } from './command.ts';
@@ -59,8 +62,8 @@ async function lead(config: Config, context: Context): Promise<Ending> {
     const fault = `command ${printable(config.command)} ${printable(found.why)} (nothing was locked or started)`;
     return { kind: found.kind, faults: [fault] };
   }
-  const blind = procFault();
-  if (blind !== undefined) return { kind: 'refused', faults: [blind] };
+  const unfit = procFault() ?? (config.hooks && hookFault());
+  if (unfit !== undefined) return { kind: 'refused', faults: [unfit] };
 
   const clock = systemClock();
   const job = config.once && (await jobOf(config.once, clock.now().wall));
@@ -74,8 +77,8 @@ async function lead(config: Config, context: Context): Promise<Ending> {
   let ending: RunEnding;
   try {
     const stage = await open(config, job, scheduled, context, clock, log.report);
-    ending = await play(stage, config, context, clock, log.report);
-    await close(stage);
+    ending = await play(stage, config, context, clock);
+    await close(stage, context);
   } catch (error) {
     // Configuration that cannot be used, or a bug; nothing runs in the first case, and the guardian ends the command in
     // the second.
@@ -148,6 +151,10 @@ interface Stage {
   readonly supervisor: Supervisor;
   /** The lock object's Events, where there are any. */
   readonly kubeEvents: ReturnType<typeof eventsOn> | undefined;
+  readonly labeller: Labeller | undefined;
+  readonly hooks: Hooks | undefined;
+  /** To the log and all who listen. */
+  readonly report: Report;
   readonly loggedIn: OpenLock['loggedIn'];
 }
 
@@ -165,6 +172,10 @@ async function open(
   const warn = (message: string): void => {
     report({ kind: 'note', level: 'warn', message });
   };
+  const listeners: Report[] = [report];
+  const tellAll: Report = (event) => {
+    for (const hear of listeners) hear(event);
+  };
   const [opened, supervisor] = await Promise.all([
     openLock({ store, namespace, name, clock, warn, version, env }),
     createSupervisor({
@@ -175,7 +186,7 @@ async function open(
       stopSignal,
       signalTo,
       clock,
-      report,
+      report: tellAll,
       leaseDurationMs,
     }),
   ]);
@@ -192,24 +203,37 @@ async function open(
   const scheduled = scheduling?.(fullName);
   const announce = config.events ? lock.announce : undefined;
   const kubeEvents = announce && eventsOn({ announce, identity, report, clock });
+  const label = config.labelPod && (await opened.podLabel?.(config.labelPod));
+  const labeller = label && new Labeller({ label, report, clock });
+  const hooks = config.hooks && hooksOn(config, config.hooks, { lock: fullName, key: job?.key, env, clock, warn });
+  for (const listener of [kubeEvents, labeller, hooks]) {
+    if (listener) listeners.push((event) => void listener.hear(event));
+  }
   const elector = new LeaderElector({
     lock,
     identity,
     clock,
-    report: (event) => {
-      report(event);
-      kubeEvents?.hear(event);
-    },
+    report: tellAll,
     ...timing,
     foreignGraceMs: config.foreignGraceMs,
     newLockWaitMs: config.newLockWaitMs,
     notes: job ? notesOf(job) : scheduled?.notes,
   });
-  return { lock: fullName, job, rounds: scheduled?.rounds, elector, supervisor, kubeEvents, loggedIn };
+  const rounds = scheduled?.rounds;
+  return { lock: fullName, job, rounds, elector, supervisor, kubeEvents, labeller, hooks, report: tellAll, loggedIn };
 }
 
-async function play(stage: Stage, config: Config, { desk }: Context, clock: Clock, report: Report): Promise<RunEnding> {
-  const { lock, job, rounds, elector, supervisor } = stage;
+function hooksOn(
+  { identity }: Config,
+  lines: HookLines,
+  { env, ...rest }: Pick<HooksOptions, 'lock' | 'key' | 'clock' | 'warn'> & Pick<Context, 'env'>,
+): Hooks {
+  const run: HooksOptions['run'] = (line, its, limit) => runHook(line, { ...env, ...its }, limit);
+  return new Hooks({ ...lines, ...rest, identity, run });
+}
+
+async function play(stage: Stage, config: Config, { desk }: Context, clock: Clock): Promise<RunEnding> {
+  const { lock, job, rounds, elector, supervisor, report } = stage;
   const { lostGraceMs, leaseDurationMs } = config.timing;
   const { identity, onLost, stopSignal, stopGraceMs, holdForMs, maxRuntimeMs } = config;
   // While the first request is under way.
@@ -270,8 +294,19 @@ async function logIn(
 }
 
 /** The last Events come first: where nothing watches the lock any more, they go over its own connection. */
-async function close({ kubeEvents, elector, supervisor }: Stage): Promise<void> {
-  await kubeEvents?.flush();
+async function close(stage: Stage, { desk }: Context): Promise<void> {
+  const { kubeEvents, labeller, hooks, elector, supervisor } = stage;
+  await Promise.all([kubeEvents?.flush(), labeller?.flush()]);
   elector.close();
   await supervisor.close();
+  if (hooks === undefined) return;
+  const cut = (): void => {
+    hooks.cut();
+  };
+  // A second request to stop is for them; what else comes is for nobody.
+  const forward = (signal: NodeJS.Signals): void => {
+    if (['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'].includes(signal)) cut();
+  };
+  desk.attach({ forward, kill: cut });
+  await hooks.flush();
 }

@@ -17,7 +17,8 @@ import { assertOpen } from './tcp.ts';
 import type { KubeTarget } from './target.ts';
 
 export interface Call {
-  readonly method: 'GET' | 'PUT' | 'POST';
+  /** A PATCH is a merge patch (RFC 7386). */
+  readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH';
   /** Below the server's base path, with the query. */
   readonly path: string;
   readonly body?: string;
@@ -167,7 +168,8 @@ class RestTransport implements Transport {
   async #open(call: Call, signal: AbortSignal, attempt: { sent: boolean }, sending?: () => void): Promise<Opened> {
     const { method, body } = call;
     const path = this.#basePath + call.path;
-    const type = body === undefined ? undefined : { 'content-type': 'application/json' };
+    const form = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const type = body === undefined ? undefined : { 'content-type': form };
     function starts(): void {
       attempt.sent = true;
       sending?.();

@@ -131,6 +131,13 @@ export interface Announcement {
   readonly wallMs: number;
 }
 
+/** A label on the pod that we run in, for as long as we lead. Undefined: done. */
+export interface PodLabel {
+  /** Our pod has it from then on, and no pod of an earlier holder. */
+  put(attempt: Attempt): Promise<Trouble | undefined>;
+  takeOff(attempt: Attempt): Promise<Trouble | undefined>;
+}
+
 export interface Lock {
   /** For people: `lease default/demo`, and where: a server's host or a folder. */
   readonly name: string;

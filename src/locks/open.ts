@@ -7,7 +7,7 @@ import { listLocalLocks, localLock } from './local/lock.ts';
 import type { ListAnswer } from './lock.ts';
 import type { OpenLock, OpenOptions } from './store.ts';
 
-export type { OpenLock, OpenOptions, Standing, Store } from './store.ts';
+export type { LabelWish, OpenLock, OpenOptions, Standing, Store } from './store.ts';
 
 /** Throws a sentence when the configuration cannot be used. */
 export async function openLock(given: OpenOptions): Promise<OpenLock> {

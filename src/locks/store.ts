@@ -3,7 +3,7 @@
 // Invariant: a new store or kind of lock begins as a member of a union here; the compiler names the other places.
 
 import type { Clock } from '../clock.ts';
-import type { Lock } from './lock.ts';
+import type { Lock, PodLabel } from './lock.ts';
 
 /** The Kubernetes objects that can be a lock (`--lock-kind`): a Lease, client-go's older kinds, and pairs of both. */
 export type LockKind = 'lease' | 'endpoints' | 'configmaps' | 'endpointsleases' | 'configmapsleases';
@@ -28,6 +28,13 @@ export interface Standing {
   readonly emulationVersion: string;
 }
 
+/** A label for the pod that leads, and which pod we run in. */
+export interface LabelWish {
+  readonly key: string;
+  readonly value: string;
+  readonly pod: string;
+}
+
 export interface OpenLock {
   readonly lock: Lock;
   /** `namespace/name`, complete. */
@@ -40,6 +47,8 @@ export interface OpenLock {
    * tell. A person who logs in takes longer than a request has; unset: this lock takes no credentials.
    */
   readonly loggedIn?: (until: AbortSignal) => Promise<string | undefined>;
+  /** Unset: this lock is in no cluster. Throws a sentence where we are in no pod. */
+  readonly podLabel?: (wish: LabelWish) => Promise<PodLabel>;
 }
 
 export interface OpenOptions {

@@ -22,6 +22,10 @@ export type LossReason =
 /** Who wants a holder to give the lock back: the API server of an assigned lock, or an operator in either way. */
 export type DeposedBy = 'coordinator' | 'step-down' | 'pause';
 
+/** How the run of a command counts for its hooks. What leader-run ended was not a success, whatever its status. */
+export type RunEnding =
+  'ok' | 'failed' | 'stopped' | 'deposed' | 'replaced' | 'lost' | 'max-runtime' | 'unguarded' | 'not-started';
+
 /** Why a lock may be taken. */
 export type TakenFrom = 'absent' | 'released' | 'expired' | 'own' | 'invited';
 
@@ -105,6 +109,8 @@ export type Event =
       readonly signal: string | undefined;
       readonly ranMs: number;
     }
+  /** Nothing is left of the command, or it could not be started; `status`: unset for one that never ran. */
+  | { readonly kind: 'work-ended'; readonly how: RunEnding; readonly status: number | undefined }
   /** A signal was sent to the command's group, and why. */
   | {
       readonly kind: 'signalled';

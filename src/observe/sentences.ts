@@ -14,6 +14,7 @@ export function levelOf(event: Event): LogLevel {
     case 'renewed':
     case 'race-lost':
     case 'watch-up':
+    case 'work-ended':
       return 'debug';
     case 'watch-down':
       // One that is forbidden makes take-overs late for good; another is told once for each reason.
@@ -173,6 +174,8 @@ export function sentence(event: Event): string {
       const how = event.signal === undefined ? `with status ${String(event.status)}` : `of ${printable(event.signal)}`;
       return `the command ended ${how} after ${span(event.ranMs)}`;
     }
+    case 'work-ended':
+      return `the run of the command is over: ${printable(event.how)}`;
     case 'signalled':
       return `${printable(event.signal)} ${signalReasons[event.why]}`;
     case 'unkillable':

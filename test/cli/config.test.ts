@@ -62,7 +62,9 @@ describe('the command line', () => {
       signalTo: 'group',
       onLost: 'rejoin',
       guardian: 'auto',
+      hooks: undefined,
       events: true,
+      labelPod: undefined,
       logLevel: 'info',
       logFormat: 'json',
       colour: true,
@@ -77,7 +79,7 @@ describe('the command line', () => {
       '--renew-deadline 12s --retry-period 3s --lost-grace 4s --foreign-grace 0 --new-lock-wait 30s --wait 1m --try ' +
       '--on-lost rejoin --conflict-exit-code 0 --lost-exit-code 255 --stop-signal int --signal-to command --stop-grace 0 --hold-for 1m30s ' +
       '--max-runtime 30m ' +
-      '--guardian off --no-events --log-level debug --log-format pretty -- job a';
+      '--guardian off --no-events --label-pod role=leader --log-level debug --log-format pretty -- job a';
     expect(configOf(line)).toEqual({
       lock: { namespace: 'jobs', name: 'demo' },
       store: { kind: 'kube', lockKind: 'lease', kubeconfig: './config', context: 'there' },
@@ -98,7 +100,9 @@ describe('the command line', () => {
       signalTo: 'command',
       onLost: 'rejoin',
       guardian: 'off',
+      hooks: undefined,
       events: false,
+      labelPod: { key: 'role', value: 'leader', pod: 'alice' },
       logLevel: 'debug',
       logFormat: 'pretty',
       colour: true,

@@ -144,6 +144,10 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
     ['info', 'the command ended with status 3 after 1.5 s', { pid: 17, status: 3, signal: undefined, ranMs: 1500 }],
     ['info', 'the command ended of SIGKILL after 2 min 5 s', { pid: 17, status: 137, signal: 'SIGKILL', ranMs: 125_000 }],
   ],
+  'work-ended': [
+    ['debug', 'the run of the command is over: max-runtime', { how: 'max-runtime', status: 143 }],
+    ['debug', 'the run of the command is over: not-started', { how: 'not-started', status: undefined }],
+  ],
   signalled: [
     ['info', 'SIGHUP passed on to the command', { signal: 'SIGHUP', why: 'forwarded' }],
     ['info', 'SIGTERM to the command: leader-run was asked to stop', { signal: 'SIGTERM', why: 'asked' }],

@@ -71,6 +71,16 @@ async function anyExists(files: readonly string[]): Promise<boolean> {
   return false;
 }
 
+/** Of the pod that this process runs in, whatever cluster a kubeconfig names; undefined outside of one. */
+export async function podNamespace(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  return env['POD_NAMESPACE'] || (await namespaceIn(serviceAccountFolder));
+}
+
+async function namespaceIn(folder: string): Promise<string | undefined> {
+  const text = await readFile(path.join(folder, 'namespace'), 'utf8').catch(() => '');
+  return text.trim() || undefined;
+}
+
 const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
@@ -96,7 +106,7 @@ async function targetOfServiceAccount(
   if (!URL.canParse(server))
     throw new ConfigError('KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name no server');
   // As client-go does; then the namespace must be given, and this machine must trust the server.
-  const namespace = await readFile(path.join(folder, 'namespace'), 'utf8').catch(() => '');
+  const namespace = await namespaceIn(folder);
   const hasCa = await access(caFile).then(
     () => true,
     () => false,
@@ -104,7 +114,7 @@ async function targetOfServiceAccount(
   return {
     server: new URL(server),
     where: new URL(server).host,
-    namespace: namespace.trim() || undefined,
+    namespace,
     proxy: undefined,
     trust: {
       insecure: false,

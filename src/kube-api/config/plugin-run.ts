@@ -6,9 +6,9 @@
 
 import { accessSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
 import { sendSignal } from '../../common/kill.ts';
 import { printable } from '../../common/printable.ts';
+import { openStart, type Spawned } from '../../common/spawned.ts';
 import { CredentialsError, errorCode, UnusableError } from '../credentials.ts';
 
 export interface ExecSpec {
@@ -30,16 +30,6 @@ export interface RunOptions {
   readonly passOn: boolean;
   /** Aborts when the plugin has had its time; undefined: it may take as long as the person needs. */
   readonly limit: AbortSignal | undefined;
-}
-
-/** The part of execa's subprocess that is used; what it resolves with says why there is no process. */
-interface Spawned extends PromiseLike<{ readonly cause?: unknown }> {
-  readonly pid?: number | undefined;
-  readonly stdout: Readable | null;
-  readonly stderr: Readable | null;
-  kill(signal: NodeJS.Signals): boolean;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  once(event: 'close' | 'exit', listener: (status: number | null, signal: NodeJS.Signals | null) => void): unknown;
 }
 
 /** An ExecCredential is a few KB; a plugin that prints without end is stopped. */
@@ -64,19 +54,13 @@ export async function runPlugin(
     kind: 'ExecCredential',
     spec: { interactive, ...(cluster && { cluster }) },
   };
-  const { execa } = await import('execa');
+  const start = await openStart();
   return await new Promise((resolve, reject) => {
-    const child: Spawned = execa(spec.command, spec.args, {
+    const child = start(spec.command, spec.args, {
       env: { ...env, ...spec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
-      extendEnv: false,
       // From a group in the background a question would stop the plugin (SIGTTIN).
       detached: !interactive,
       stdio: [interactive ? 'inherit' : 'ignore', 'pipe', interactive ? 'inherit' : 'pipe'],
-      // How it is ended and what is kept of its output is decided here.
-      cleanup: false,
-      forceKillAfterDelay: false,
-      reject: false,
-      buffer: false,
     });
     // Some errors come without a process and without an event (E2BIG, ENOMEM).
     if (child.pid === undefined) {

@@ -10,7 +10,7 @@ import type { Answer } from '../../kube-api/transport.ts';
 import type { Trouble, WriteFailure } from '../lock.ts';
 import { collectionOf, type Named } from './object.ts';
 
-export type Doing = 'read' | 'create' | 'update' | 'watch' | 'list';
+export type Doing = 'read' | 'create' | 'update' | 'watch' | 'list' | 'patch';
 
 /** What a message needs to know of the lock. */
 export interface Subject {
@@ -162,8 +162,9 @@ function advice(
 }
 
 /** What a rule has to say besides the resource. */
-function allowed(verb: string, { createsByPut, namedByRun }: Named, name: string): string {
+function allowed(verb: string, { createsByPut, namedByRun, verbs }: Named, name: string): string {
   const all = 'get, create, update, watch';
+  if (verbs !== undefined) return `verbs: [${verbs.join(', ')}]`;
   // Of all, whatever their names.
   if (verb === 'list') return 'verbs: [list]';
   if (namedByRun === true) return `verbs: [${all}]`;

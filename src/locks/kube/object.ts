@@ -28,6 +28,8 @@ export interface Named {
   readonly createsByPut: boolean;
   /** Each run has an object of its own name, which no Role can list beforehand. */
   readonly namedByRun?: boolean;
+  /** All that is done with objects of this kind, whose names no Role can list beforehand. Unset: it holds a lock. */
+  readonly verbs?: readonly string[];
 }
 
 /** One kind of object that can hold a record. */
@@ -133,7 +135,7 @@ function metadataOf(object: Json): Json {
 }
 
 /** A part of an object that is an object itself; empty where it is none. */
-export function partOf(object: Json, name: 'metadata' | 'spec'): Json {
+export function partOf(object: Json, name: 'metadata' | 'spec' | 'labels' | 'annotations'): Json {
   const part = object[name];
   return isJson(part) ? part : {};
 }

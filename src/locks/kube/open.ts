@@ -5,12 +5,13 @@
 
 import type { Clock } from '../../clock.ts';
 import { messageOf } from '../../common/errors.ts';
-import { loadKube } from '../../kube-api/config/load.ts';
+import { loadKube, podNamespace } from '../../kube-api/config/load.ts';
 import { leaseLock, leaseShape } from './lease.ts';
 import { listObjects } from './list.ts';
-import type { ListAnswer, Lock } from '../lock.ts';
+import type { ListAnswer, Lock, PodLabel } from '../lock.ts';
 import type { ObjectLockOptions } from './object-lock.ts';
-import type { CompleteOptions, LockKind, OpenLock, Standing, Store } from '../store.ts';
+import type { PodLabelOptions } from './pod-label.ts';
+import type { CompleteOptions, LabelWish, LockKind, OpenLock, Standing, Store } from '../store.ts';
 import { openTransport, type Transport } from '../../kube-api/transport.ts';
 
 type ClusterOptions = CompleteOptions & { readonly store: Extract<Store, { kind: 'kube' }> };
@@ -33,7 +34,10 @@ export async function openClusterLock(options: ClusterOptions): Promise<OpenLock
     : await lockOf(store.lockKind, clock, forObject);
   const loggedIn = async (until: AbortSignal): Promise<string | undefined> =>
     await target.authorize(false, until).then(() => undefined, messageOf);
-  return { lock, namespace, fullName: `${namespace}/${name}`, warnings: target.warnings, loggedIn };
+  const fullName = `${namespace}/${name}`;
+  const podLabel = async (wish: LabelWish): Promise<PodLabel> =>
+    await labelOf({ ...wish, lock: fullName, transportOver: announceOver }, env);
+  return { lock, namespace, fullName, warnings: target.warnings, loggedIn, podLabel };
 }
 
 /** All locks of a namespace. Of a pair's objects the older kind's are listed, which exist for each. */
@@ -62,6 +66,15 @@ export async function listClusterLocks(
   } finally {
     transport.close();
   }
+}
+
+/** The pod may be in another namespace than the lock. */
+async function labelOf(options: Omit<PodLabelOptions, 'namespace'>, env: CompleteOptions['env']): Promise<PodLabel> {
+  const namespace = await podNamespace(env);
+  if (namespace === undefined)
+    throw new Error('--label-pod: this is not a pod, or it lacks POD_NAMESPACE (from its field metadata.namespace)');
+  const { podLabel } = await import('./pod-label.ts');
+  return podLabel({ ...options, namespace });
 }
 
 async function assignedLock(
