@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Event } from '../../src/observe/events.ts';
 import { levelOf, type LogLevel, sentence } from '../../src/observe/sentences.ts';
-import { span } from '../../src/common/quantity.ts';
 
 type Kind = Event['kind'];
 type Facts<K extends Kind> = Omit<Extract<Event, { kind: K }>, 'kind'>;
@@ -73,6 +72,37 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
   ],
   paused: [['info', 'the lock is paused (move): not taking it', { reason: 'move', until: undefined }]],
   resumed: [['info', 'the lock is paused no more', {}]],
+  schedule: [['info', 'the ticks of 0 3 * * * UTC count from now on', { schedule: '0 3 * * * UTC' }]],
+  waiting: [
+    [
+      'info',
+      'waiting for the next tick of 0 3 * * * UTC, at 2026-11-27T03:00:00Z',
+      { schedule: '0 3 * * * UTC', next: '2026-11-27T03:00:00Z' },
+    ],
+    ['info', 'waiting: 0 3 * * * UTC never comes again', { schedule: '0 3 * * * UTC', next: '' }],
+  ],
+  skipped: [
+    [
+      'warn',
+      'skipped tick 2026-11-27T03:00:00Z: the command was still running',
+      { key: '2026-11-27T03:00:00Z', why: 'overlap', count: 1 },
+    ],
+    [
+      'warn',
+      'skipped 2 ticks up to 2026-11-27T03:00:00Z: no candidate was there to run it, or only the last one is caught up with',
+      { key: '2026-11-27T03:00:00Z', why: 'missed', count: 2 },
+    ],
+    [
+      'warn',
+      'skipped 3 ticks up to 2026-11-27T03:00:00Z: the lock was paused',
+      { key: '2026-11-27T03:00:00Z', why: 'paused', count: 3 },
+    ],
+    [
+      'warn',
+      'skipped tick 2026-11-27T03:00:00Z: it is older than --start-deadline',
+      { key: '2026-11-27T03:00:00Z', why: 'late', count: 1 },
+    ],
+  ],
   vanished: [
     ['warn', 'the lock was deleted: creating it again within this term', { leading: true, waitMs: 0 }],
     ['warn', 'the lock was deleted: its holder may still lead, so waiting 15 s', { leading: false, waitMs: 15_000 }],
@@ -186,21 +216,5 @@ describe('each event', () => {
         expect(said.length).toBeLessThan(1500);
       }),
     );
-  });
-});
-
-describe('a span of time', () => {
-  test.each([
-    { name: 'nothing', ms: 0, text: '0 ms' },
-    { name: 'a negative one', ms: -3, text: '0 ms' },
-    { name: 'milliseconds', ms: 12.4, text: '12 ms' },
-    { name: 'almost a second', ms: 999.6, text: '1 s' },
-    { name: 'tenths', ms: 3449, text: '3.4 s' },
-    { name: 'almost a minute', ms: 59_960, text: '1 min' },
-    { name: 'minutes', ms: 125_000, text: '2 min 5 s' },
-    { name: 'whole hours', ms: 10_800_000, text: '3 h' },
-    { name: 'hours and minutes', ms: 11_100_000, text: '3 h 5 min' },
-  ])('is told as people would: $name', ({ ms, text }) => {
-    expect(span(ms)).toBe(text);
   });
 });

@@ -11,6 +11,10 @@ const oneFits = 'one entry always fits';
 const noStep = 'what is not stated is no number, and neither less nor more';
 const anyTime = 'the time is made again from its milliseconds and compared as a whole';
 const nothingAhead = 'only of a leash that is due as a whole is nothing ahead, and then the command is killed already';
+const leastLease = 'const starts = given.renewDeadlineMs !== undefined || renewDeadlineMs >= smallestDeadlineMs;';
+const neverLess = 'a lease with room for the margin has room for the start, whatever deadline follows from it';
+const allKinds = 'each kind has a case above; this line is for the types';
+const isAsked = 'an answer that is not of the request under way has been turned away above';
 
 /** @type {{ file: string, line: string, find: string, replace: string, why: string }[]} */
 export const equivalents = [
@@ -50,4 +54,22 @@ export const equivalents = [
   { file: 'src/job/values.ts', line: 'const [from, to] = [numberOf(first, field), last === undefined ? undefined : numberOf(last, field)];', find: 'last === undefined', replace: 'false', why: noStep },
   { file: 'src/job/values.ts', line: 'if (to !== undefined && to < from) return fault(`a range goes upwards: write ${from}-${high},${low}-${to}`);', find: 'to !== undefined', replace: 'true', why: noStep },
   { file: 'src/job/values.ts', line: 'function numberOf(text: string, { low, high, words = [] }: Field): number | undefined {', find: '[]', replace: '["Stryker was here"]', why: 'no item of a cron line has blanks and small letters' },
+  { file: 'src/elector/timing.ts', line: 'for (let leaseDurationMs = Math.floor((given.renewDeadlineMs ?? 0) / 1000) * 1000 + 1000; ; leaseDurationMs += 1000) {', find: 'Math.floor((given.renewDeadlineMs ?? 0) / 1000) * 1000 + 1000', replace: 'Math.floor((given.renewDeadlineMs ?? 0) / 1000) * 1000 - 1000', why: 'a lease that is no longer than its deadline never fits, so it may be looked at as well' },
+  { file: 'src/elector/timing.ts', line: leastLease, find: 'given.renewDeadlineMs !== undefined || renewDeadlineMs >= smallestDeadlineMs', replace: 'true', why: neverLess },
+  { file: 'src/elector/timing.ts', line: leastLease, find: 'renewDeadlineMs >= smallestDeadlineMs', replace: 'renewDeadlineMs > smallestDeadlineMs', why: neverLess },
+  { file: 'src/elector/whose.ts', line: "if (sighting.kind !== 'record') return false;", find: "sighting.kind !== 'record'", replace: 'false', why: 'what is not a record has no signature, so it is not this write' },
+  { file: 'src/elector/watching.ts', line: "const until: Instant | undefined = watch.kind === 'doubted' ? watch.until : undefined;", find: "watch.kind === 'doubted'", replace: 'true', why: 'no other state has an end; the question is for the types' },
+  { file: 'src/elector/tell.ts', line: "const known = told.kind === 'leader' && told.identity === identity && told.since === since;", find: "told.kind === 'leader'", replace: 'true', why: 'nothing else that is told has an identity; the question is for the types' },
+  { file: 'src/elector/tell.ts', line: "if (told.kind === 'taking' && told.from === from && told.leader === leader) return;", find: "told.kind === 'taking'", replace: 'true', why: 'nothing else that is told has what it is taken from; the question is for the types' },
+  ...['event', 'plan', 'answer'].map((of) => ({ file: 'src/elector/core.ts', line: 'default:', find: `default: ${of} satisfies never;`, replace: 'default:', why: allKinds })),
+  { file: 'src/elector/core.ts', line: "case 'tick':", find: "case 'tick': return;", replace: "case 'tick':", why: 'what follows does nothing' },
+  { file: 'src/elector/core.ts', line: 'look(turn, event.sighting, asked?.sentAt);', find: 'asked?.sentAt', replace: 'asked.sentAt', why: isAsked },
+  { file: 'src/elector/core.ts', line: 'if (asked?.must === true) set(turn, { mustRead: true });', find: 'asked?.must', replace: 'asked.must', why: isAsked },
+  { file: 'src/elector/core.ts', line: "return { kind: 'wait', ms: undefined };", find: "{ kind: 'wait', ms: undefined }", replace: '{}', why: 'neither wakes anybody' },
+  { file: 'src/elector/core.ts', line: "const wakes = [plan.kind === 'wait' ? plan.ms : undefined, trustLeftMs(turn.s, now)].filter((ms) => ms !== undefined);", find: "plan.kind === 'wait'", replace: 'true', why: 'no other plan has a time to wait; the question is for the types' },
+  { file: 'src/elector/core.ts', line: "if (wait.kind === 'for' && possiblyPast(turn.now, later(campaign.since, wait.ms))) leave(turn, 'not-acquired');", find: "wait.kind === 'for'", replace: 'true', why: 'no other patience has a length, and no time is past what is no number' },
+  { file: 'src/elector/core.ts', line: "else if (want === 'lead' && term) resign(turn, 0);", find: "want === 'lead'", replace: 'true', why: 'whoever has a term leads, or leaves and was asked above' },
+  { file: 'src/elector/core.ts', line: "if (write && !givesUp(write) && sighting.kind === 'record') {", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else is an altered record; the question is for the types' },
+  { file: 'src/elector/core.ts', line: 'if (refused) set(turn, { rehearsed: turn.s.proven });', find: 'refused', replace: 'true', why: 'what is not refused is set anew at the end' },
+  { file: 'src/elector/sightings.ts', line: 'default:', find: 'default: write.kind satisfies never;', replace: 'default:', why: allKinds },
 ];
