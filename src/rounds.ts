@@ -11,6 +11,7 @@ import { attemptIn } from './job/once.ts';
 import { timeText } from './job/record.ts';
 import { type Due, type Refusal, skippedBetween, type Wish } from './job/schedule.ts';
 import { span } from './common/quantity.ts';
+import { runIn } from './locks/instructions.ts';
 import { type Ear, type Scene, tellEnd, work, type Worked } from './work.ts';
 
 /** A schedule, as the story needs it (job/schedule.ts). */
@@ -43,6 +44,7 @@ export async function keepRounds(scene: Scene, term: Term, ear: Ear, rounds: Rou
       await bell.after(due.untilMs - wall);
       continue;
     }
+    if (due.kind === 'begin' && !due.wish.isTick) tellAsked(scene, term.beside);
     if (due.kind === 'note' && due.wish.kind === 'adopt') report({ kind: 'schedule', schedule: rounds.name });
     const noted = await bell.wish(due.wish);
     if (noted === 'summoned') break;
@@ -153,6 +155,12 @@ function atWall(clock: Clock, wallMs: number): { readonly reached: Promise<void>
 /** What a write has passed over, now that it is stored. */
 function tellSkipped({ report }: Scene, before: string | undefined, after: string | undefined): void {
   for (const { upTo, why, count } of skippedBetween(before, after)) report({ kind: 'skipped', key: upTo, why, count });
+}
+
+function tellAsked({ report }: Scene, { instructions }: Beside): void {
+  const reason = instructions && runIn(instructions)?.reason;
+  const why = reason === undefined || reason === '' ? '' : ` (${reason})`;
+  report({ kind: 'note', level: 'info', message: `asked to run the command now${why}` });
 }
 
 function tellRefusal({ report }: Scene, verdict: Refusal): void {

@@ -58,7 +58,7 @@ const arrows: readonly Arrow[] = [
   },
   {
     from: 'src/rounds.ts',
-    to: ['src/work.ts', 'src/job/', 'src/common/'],
+    to: ['src/work.ts', 'src/job/', 'src/common/', 'src/locks/instructions.ts'],
     types: ['src/clock.ts', 'src/elector/'],
   },
   { from: 'src/signals.ts', to: ['src/common/'], types: ['src/observe/events.ts'] },

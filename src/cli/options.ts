@@ -34,7 +34,7 @@ export const lockKinds = [
 ] as const satisfies readonly LockKind[];
 
 /** What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things. */
-export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next' | 'ask' | 'until' | 'to';
+export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next' | 'ask' | 'until' | 'to' | 'follow';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
   readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Output' | 'Status' | 'Steering';
@@ -429,6 +429,14 @@ export const options = {
     parse: identityText,
     otherwise: 'any candidate',
     help: 'exit with 1 unless this candidate leads next',
+  }),
+  follow: row({
+    group: 'Steering',
+    scope: 'follow',
+    value: '',
+    parse: switchText,
+    otherwise: 'off',
+    help: 'wait for the end of the run, and exit with 1 unless it succeeds',
   }),
   until: row({
     group: 'Steering',

@@ -6,9 +6,12 @@
 import type { Ending } from '../cli/exit-status.ts';
 import { type Clock, shownElapsed, systemClock } from '../clock.ts';
 import { nameCap, printable } from '../common/printable.ts';
-import { span } from '../common/quantity.ts';
+import { count, span } from '../common/quantity.ts';
+import { formatJobs, parseJobs } from '../job/record.ts';
+import { resumed } from '../job/schedule.ts';
+import { parseSchedule } from '../job/tick.ts';
 import { type Pause, pauseAt, pauseText, timeText } from '../locks/instructions.ts';
-import { alter, isEnding, no } from './alter.ts';
+import { alter, isEnding, no, personsName } from './alter.ts';
 import type { Context } from './command.ts';
 import { type Look, onLock, type Opened, type Printed, readAskedOne, readOnce, readSurely } from './look.ts';
 import { isObeying, reasonBy, untilGone, within } from './steering.ts';
@@ -90,19 +93,39 @@ export async function resume(context: Context): Promise<Ending | Printed> {
 
 async function letGoOn(opened: Opened, clock: Clock): Promise<Ending> {
   const { lock, fullName } = opened;
+  let passed: ReturnType<typeof passedMeanwhile>;
   const result = await alter(
     opened,
     () => readOnce(lock, fullName),
     (look) => {
       const instructions = instructionsOf(look);
-      if (instructions?.pause !== undefined)
-        return { kind: 'write', instructions: { ...instructions, pause: undefined } };
-      return { kind: 'ending', ending: { kind: 'answered', text: `nothing to do: ${fullName} is not paused\n` } };
+      if (instructions?.pause === undefined)
+        return { kind: 'ending', ending: { kind: 'answered', text: `nothing to do: ${fullName} is not paused\n` } };
+      passed = passedMeanwhile(look, clock.now().wall);
+      return { kind: 'write', instructions: { ...instructions, pause: undefined }, note: passed?.note };
     },
   );
   if (isEnding(result)) return result;
   const wasOver = pauseAt(instructionsOf(result), clock.now().wall) === undefined;
-  return { kind: 'answered', text: wasOver ? `the pause of ${fullName} was over\n` : `resumed ${fullName}\n` };
+  const text = wasOver ? `the pause of ${fullName} was over\n` : `resumed ${fullName}\n`;
+  return { kind: 'answered', text: passed ? `${text}${notMadeUp(passed.count, fullName)}\n` : text };
+}
+
+/** What a schedule has missed, settled; undefined: nothing, or a holder is there to settle it. */
+function passedMeanwhile(look: Look, wallMs: number): { readonly note: string; readonly count: number } | undefined {
+  const { sighting, dateMs, state } = look;
+  const reading = parseJobs(sighting.kind === 'record' ? sighting.note : undefined);
+  const spec = reading.kind === 'record' ? reading.record.schedule : undefined;
+  if (reading.kind !== 'record' || spec === undefined || state === 'held') return undefined;
+  const schedule = parseSchedule(spec, wallMs);
+  if ('fault' in schedule) return undefined;
+  const after = resumed(schedule.value, reading.record, personsName(), dateMs ?? wallMs);
+  return after.count === 0 ? undefined : { note: formatJobs(after.record), count: after.count };
+}
+
+function notMadeUp(passed: number, fullName: string): string {
+  const [ticks, verb] = [count(passed, 'tick'), passed === 1 ? 'is' : 'are'];
+  return `${ticks} came meanwhile and ${verb} not made up for: leader-run run --lock ${fullName} runs the command now`;
 }
 
 function instructionsOf({ sighting }: Look) {

@@ -6,8 +6,9 @@
 import { nameCap, printable } from '../common/printable.ts';
 import { count, span } from '../common/quantity.ts';
 import { type HolderRun, listKeys } from '../job/key.ts';
-import { type Claim, type Entry, parseJobs } from '../job/record.ts';
+import { type Claim, type Entry, type Outcome, parseJobs, timeText } from '../job/record.ts';
 import { outcomeWord } from '../job/tell.ts';
+import { comingTicks, parseSchedule } from '../job/tick.ts';
 import { pauseAt, pauseText } from '../locks/instructions.ts';
 import type { Look } from './look.ts';
 
@@ -27,6 +28,12 @@ export function viewOf(look: Look, nowMs: number): string {
   if (pause)
     under('paused', `until ${pause.until ?? 'resume'}${pause.reason === '' ? '' : `, ${printable(pause.reason)}`}`);
   if (stepDown !== undefined) under('asked', `to step down: ${printable(stepDown, nameCap)}`);
+  const ticks = ticksOf(look, nowMs);
+  if (ticks)
+    under(
+      'schedule',
+      `${ticks.spec}, next ${ticks.next ?? 'never'}${ticks.inMs === undefined ? '' : ` (in ${span(ticks.inMs)})`}`,
+    );
   const { running } = jobsOf(look);
   if (running) {
     const { key, attempt, at } = running;
@@ -87,8 +94,14 @@ export function keyRows(look: Look): string[][] {
 
 function keyRow({ key, outcome, attempts, at, tookMs, by }: Entry): string[] {
   const took = tookMs === undefined ? '-' : span(tookMs);
-  const status = outcome.kind === 'failed' ? String(outcome.status) : '-';
+  const status = statusOf(outcome);
   return [key, outcomeWord(outcome), String(attempts), at, took, printable(by, nameCap), status];
+}
+
+function statusOf(outcome: Outcome): string {
+  if (outcome.kind === 'failed') return String(outcome.status);
+  if (outcome.kind !== 'skipped') return '-';
+  return outcome.count === 1 ? outcome.why : `${outcome.why}, ${String(outcome.count)}`;
 }
 
 /** A line; its fields are documented, and new ones may come. */
@@ -111,7 +124,7 @@ export function jsonOf(look: Look, nowMs: number): string {
     version: version.state,
     paused: asked.pause ? { until: asked.pause.until ?? null, reason: asked.pause.reason } : null,
     stepDown: asked.stepDown ?? null,
-    job: jobJson(look),
+    job: jobJson(look, nowMs),
   })}\n`;
 }
 
@@ -158,7 +171,7 @@ function unreadableJob(look: Look): string | undefined {
   return reading.kind === 'unreadable' ? reading.why : undefined;
 }
 
-function jobJson(look: Look): unknown {
+function jobJson(look: Look, nowMs: number): unknown {
   const reading = parseJobs(noteOf(look));
   if (reading.kind !== 'record') return reading.kind === 'absent' ? null : { unreadable: reading.why };
   const { running, entries } = jobsOf(look);
@@ -166,9 +179,26 @@ function jobJson(look: Look): unknown {
   const claim = running && { key: running.key, attempt: running.attempt, by: running.by, at: running.at };
   const keys = entries.map(({ key, outcome, attempts, at, tookMs, by }) => ({
     ...{ key, outcome: outcome.kind, ...(outcome.kind === 'failed' && { status: outcome.status }) },
+    ...(outcome.kind === 'skipped' && { why: outcome.why, count: outcome.count }),
     ...{ attempts, at, tookMs: tookMs ?? null, by },
   }));
-  return { since, cursor: cursor ?? null, running: claim ?? null, keys };
+  const ticks = ticksOf(look, nowMs);
+  const schedule = ticks ? { schedule: ticks.spec, next: ticks.next ?? null } : { schedule: null, next: null };
+  return { since, cursor: cursor ?? null, ...schedule, running: claim ?? null, keys };
+}
+
+/** The schedule that the lock's holders keep, and its next tick. */
+function ticksOf(
+  look: Look,
+  nowMs: number,
+): { readonly spec: string; readonly next: string | undefined; readonly inMs: number | undefined } | undefined {
+  const reading = parseJobs(noteOf(look));
+  const spec = reading.kind === 'record' ? reading.record.schedule : undefined;
+  if (spec === undefined) return undefined;
+  const time = timeOf(look, nowMs);
+  const schedule = parseSchedule(spec, time);
+  const [next] = 'fault' in schedule ? [] : comingTicks(schedule.value, time, 1);
+  return { spec, next: next === undefined ? undefined : timeText(next), inMs: next && next - time };
 }
 
 function age(look: Look, time: string, nowMs: number): string {

@@ -101,7 +101,26 @@ if it cannot be told.`,
   run: async (context) => answered(await (await import('./pause.ts')).resume(context), resume, context),
 };
 
-export const verbs: readonly Command[] = [help, version, status, keys, next, stepDown, pause, resume, ...reserved];
+const runNow: Command = {
+  name: 'run',
+  summary: 'run the command of a schedule once, now',
+  usage: '[options]',
+  about: `Asks the holder of a schedule to run its command once, as soon as no tick is due
+and none runs. Needs get and update of the lock.
+
+  leader-run run --lock ops/nightly --follow
+
+Exit status: 0 once it has begun, or with --follow succeeded; 1 if it has not,
+the lock is paused or has no schedule; 125 if it cannot be told.`,
+  takes: ['lock', 'ask', 'follow'],
+  run: async (context) => answered(await (await import('./run-now.ts')).runNow(context), runNow, context),
+};
+
+export const verbs: readonly Command[] = [
+  ...[help, version, status, keys, next],
+  ...[stepDown, pause, resume, runNow],
+  ...reserved,
+];
 
 /** Each verb has a help of its own. */
 async function answered(ending: Ending | Printed, verb: Command, context: Context): Promise<Ending> {

@@ -142,7 +142,7 @@ export class Elector {
       case 'beside':
         return this.#granted?.tellBeside(effect.beside);
       case 'wished':
-        return this.#granted?.tellWished(effect.verdict);
+        return this.#granted?.tellWished(effect.verdict, effect.token);
       case 'idle':
         return this.#settle(effect.outcome);
       default:

@@ -277,8 +277,10 @@ function deposalIn(
 /** The owner's wish is what this write has stored, and all that may have begun by it. */
 function grantWish(turn: Turn, { wish }: PendingWrite, sighting: Present): void {
   if (!turn.s.term || wish === undefined || turn.s.wish?.number !== wish) return;
-  set(turn, { wish: undefined, work: { note: noteOf(sighting), end: undefined } });
-  turn.effects.push({ kind: 'wished', verdict: undefined });
+  const { state: value, object: lockUid } = sighting.version;
+  const token = { ...turn.s.term.token, value, lockUid };
+  set(turn, { wish: undefined, term: { ...turn.s.term, token }, work: { note: noteOf(sighting), end: undefined } });
+  turn.effects.push({ kind: 'wished', verdict: undefined, token });
 }
 
 function extend(turn: Turn, sentAt: Instant): void {

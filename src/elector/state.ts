@@ -69,8 +69,9 @@ export interface Request {
 /** The fencing token of a term: for servers that can compare it with the highest one they have seen. */
 export interface Token {
   /**
-   * The resourceVersion of the acquiring write, or a local lock's number of it: a whole number that grows from term to
-   * term for as long as the lock object lives (comparable by rule since Kubernetes 1.35).
+   * The resourceVersion of the write that the work began by, or a local lock's number of it: that which acquired the
+   * lock, or the last one that was wished for. A whole number that grows from term to term, and from wish to wish, for
+   * as long as the lock object lives (comparable by rule since Kubernetes 1.35).
    */
   readonly value: string;
   /** The uid of the lock object. A lock that was deleted and made again has another one. */
@@ -144,8 +145,8 @@ export type Effect =
   | { readonly kind: 'deposed' }
   /** What stands beside the record has changed. */
   | { readonly kind: 'beside'; readonly beside: Beside }
-  /** The wish is stored, or the rules had a verdict. */
-  | { readonly kind: 'wished'; readonly verdict: unknown }
+  /** The rules had a verdict on the wish, or it is stored, and what begins by it has this token. */
+  | { readonly kind: 'wished'; readonly verdict: unknown; readonly token?: Token }
   | { readonly kind: 'idle'; readonly outcome: Outcome }
   | { readonly kind: 'report'; readonly event: Reported };
 

@@ -12,6 +12,7 @@ import type { Leash } from './timing.ts';
 
 /** One unbroken holding of the lock, as `LeaderElector.campaign` hands it out (after etcd's concurrency.Session). */
 export interface Term {
+  /** Of the write that the work began by: a wish that is stored brings a larger one. */
   readonly token: Token;
   /** What stands beside the record now (notes.ts). */
   readonly beside: Beside;
@@ -76,13 +77,13 @@ export interface GrantedTerm {
   readonly recall: () => void;
   readonly tellBeside: (beside: Beside) => void;
   /** The wish is stored, or why it is not. */
-  readonly tellWished: (verdict: unknown) => void;
+  readonly tellWished: (verdict: unknown, token: Token | undefined) => void;
   /** The term is lost; a second time, if another holder is seen while the work is still ending. */
   readonly end: (reason: LossReason) => void;
 }
 
 export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
-  let { leash, beside } = grant;
+  let { leash, beside, token } = grant;
   let reason: LossReason | undefined;
   let tellLeash: ((leash: Leash) => void) | undefined;
   let tellLost: ((reason: LossReason) => void) | undefined;
@@ -91,7 +92,9 @@ export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
   const lost = deferred<LossReason>();
   const deposed = deferred<undefined>();
   const term: Term = {
-    token: grant.token,
+    get token() {
+      return token;
+    },
     get leash() {
       return leash;
     },
@@ -135,7 +138,8 @@ export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
       beside = news;
       tellBeside?.();
     },
-    tellWished: (verdict) => {
+    tellWished: (verdict, larger) => {
+      token = larger ?? token;
       tellWished?.(verdict);
     },
     end: (why) => {

@@ -6,7 +6,7 @@
 // decide when a tick is due, never who runs it, and one that is far ahead of the server's claims nothing.
 
 import type { Beside, Notes, Page, Wished } from '../elector/notes.ts';
-import { pauseIn } from '../locks/instructions.ts';
+import { pauseIn, runIn } from '../locks/instructions.ts';
 import { begin, emptyRecord, type Job, settle, skip, withoutClaim } from './key.ts';
 import { claimIn, read, releasing, runnerOf, tooFarAheadMs, type WorkEnd } from './once.ts';
 import {
@@ -99,7 +99,7 @@ export function dueOf(plan: Plan, { note, instructions }: Beside, wallMs: number
   const cursorMs = Date.parse(record.cursor);
   const pausedMs = instructions && pauseIn(instructions)?.untilMs;
   if (pausedMs !== undefined && pausedMs <= wallMs) {
-    const wish = { kind: 'skip', skipped: skippedIn(plan, cursorMs, pausedMs), obeys: 'pause' } as const;
+    const wish = { kind: 'skip', skipped: pausedTicks(plan.schedule, cursorMs, pausedMs), obeys: 'pause' } as const;
     return { kind: 'note', wish };
   }
   const retryMs = retryAt(plan, record, wallMs);
@@ -108,8 +108,8 @@ export function dueOf(plan: Plan, { note, instructions }: Beside, wallMs: number
     const due = caughtUp(plan, cursorMs, wallMs);
     if (due !== undefined) return due;
   }
-  const asked = instructions?.run;
-  if (asked !== undefined) return askedFor(record, asked);
+  const asked = instructions && runIn(instructions);
+  if (asked !== undefined) return askedFor(record, asked.word);
   if (retryMs !== undefined && retryMs <= wallMs)
     return { kind: 'begin', wish: { kind: 'begin', key: record.cursor, isTick: true, skipped: [] } };
   const next = isRetriedFirst ? Infinity : nextStart(plan, cursorMs);
@@ -151,12 +151,19 @@ function counted(ticks: readonly number[], why: SkipReason): Skipped[] {
   return last === undefined ? [] : [{ upTo: timeText(last), why, count: Math.min(ticks.length, mostCounted) }];
 }
 
-function skippedIn(plan: Plan, cursorMs: number, untilMs: number): Skipped[] {
-  return counted(ticksBetween(plan.schedule, cursorMs, untilMs, mostCounted), 'paused');
+/** All of a pause. */
+function pausedTicks(schedule: Schedule, cursorMs: number, untilMs: number): Skipped[] {
+  const ticks = ticksBetween(schedule, cursorMs, untilMs, mostCounted);
+  return counted(ticks.length < mostCounted ? ticks : [...ticks, ...newestTicks(schedule, untilMs, 1)], 'paused');
+}
+
+/** What an operator asks to run runs once for each word. */
+export function manualKey(word: string): string {
+  return `manual/${word}`;
 }
 
 function askedFor(record: JobRecord, word: string): Due {
-  const key = `manual/${word}`;
+  const key = manualKey(word);
   const isKnown = record.entries.some((entry) => entry.key === key);
   if (isKnown || !isKey(key)) return { kind: 'note', wish: { kind: 'forget-run' } };
   return { kind: 'begin', wish: { kind: 'begin', key, isTick: false, skipped: [] } };
@@ -197,6 +204,18 @@ function entriesIn(note: string | undefined): readonly Entry[] {
   return reading.kind === 'record' ? reading.record.entries : [];
 }
 
+/** What a person who ends a pause settles with it: the ticks that came meanwhile are not made up for. */
+export function resumed(
+  schedule: Schedule,
+  record: JobRecord,
+  by: string,
+  wallMs: number,
+): { readonly record: JobRecord; readonly count: number } {
+  const [passed] = pausedTicks(schedule, Date.parse(record.cursor ?? ''), wallMs);
+  if (passed === undefined) return { record, count: 0 };
+  return { record: skip(record, passed, nameOf(by), wallMs), count: passed.count };
+}
+
 /** Why a wish is not granted, besides what the record itself says of a key. */
 export type Refusal =
   | { readonly kind: 'unreadable'; readonly why: string }
@@ -224,7 +243,7 @@ export function notesOfSchedule(plan: Plan): Notes {
       if (record === undefined) return undefined;
       const claim = claimIn(read(page.note));
       const hasRun = record.entries.some(({ key, attempts }) => key === claim?.key && attempts === claim.attempt);
-      return formatJobs(hasRun ? overlapped(plan, record, page) : record);
+      return formatJobs(claim && hasRun ? overlapped(plan, record, claim, page) : record);
     },
   };
 }
@@ -260,7 +279,7 @@ function granted(plan: Plan, page: Page, wish: Wish): Wished | { readonly verdic
       const settled = settle(reading, claim, ending, wallMs, tookMs);
       // Another has taken the claim away: there is nothing to settle.
       if (settled === undefined) return { note: formatJobs(record) };
-      return { note: formatJobs(ending.kind === 'unstarted' ? settled : overlapped(plan, settled, page)) };
+      return { note: formatJobs(ending.kind === 'unstarted' ? settled : overlapped(plan, settled, claim, page)) };
     }
   }
 }
@@ -276,10 +295,15 @@ function passedOver(record: JobRecord, skipped: readonly Skipped[], { identity, 
   return skipped.reduce((before, ticks) => skip(before, ticks, nameOf(identity), wallMs), record);
 }
 
-/** With what fell due while a command ran: never run late, or all but the newest, which is next. */
-function overlapped(plan: Plan, record: JobRecord, page: Page): JobRecord {
+/**
+ * With what fell due while a command ran: never run late, or all but the newest, which is next. Where older ticks wait
+ * to be made up for, all wait for their turn.
+ */
+function overlapped(plan: Plan, record: JobRecord, claim: Claim, page: Page): JobRecord {
   if (record.cursor === undefined) return record;
   const due = dueTicks(plan, Date.parse(record.cursor), credibleMs(page));
+  const [oldest] = due;
+  if (plan.catchUp === 'all' && oldest !== undefined && startOf(plan, oldest) <= Date.parse(claim.at)) return record;
   const passed = plan.overlap === 'skip' ? due : due.slice(0, -1);
   return passedOver(record, counted(passed, 'overlap'), page);
 }

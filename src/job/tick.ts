@@ -28,6 +28,12 @@ export function openSchedule(text: string, zoneName: string, wallMs: number): Pa
   return { value: { line: line.value, zone: zone.value, cron } };
 }
 
+/** As a record names it: the line's five fields, and the zone. */
+export function parseSchedule(spec: string, wallMs: number): Parsed<Schedule> {
+  const fields = spec.split(' ');
+  return openSchedule(fields.slice(0, 5).join(' '), fields.slice(5).join(' '), wallMs);
+}
+
 /** The key of the run that is due; undefined before the first tick of all. */
 export function newestTick(schedule: Schedule, wallMs: number): string | undefined {
   const [tick] = newestTicks(schedule, wallMs, 1);

@@ -9,7 +9,7 @@ export interface Instructions {
   readonly stepDown?: string | undefined;
   /** `<until> <reason>`: no candidate is to hold the lock before then. Without a time: until this is taken away. */
   readonly pause?: string | undefined;
-  /** A word: the holder of a schedule is to run its command once for it. */
+  /** `<word> <reason>`: the holder of a schedule is to run its command once for this word. */
   readonly run?: string | undefined;
 }
 
@@ -83,4 +83,14 @@ export function stepDownReason({ stepDown }: Instructions, identity: string): st
 
 export function stepDownText(identity: string, reason: string): string {
   return reason === '' ? identity : `${identity} ${reason}`;
+}
+
+export function runText(word: string, reason: string): string {
+  return reason === '' ? word : `${word} ${reason}`;
+}
+
+export function runIn({ run }: Instructions): { readonly word: string; readonly reason: string } | undefined {
+  if (run === undefined) return undefined;
+  const [word = '', ...rest] = run.trim().split(' ');
+  return { word, reason: rest.join(' ') };
 }

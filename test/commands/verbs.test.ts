@@ -23,7 +23,7 @@ const context: Context = {
   verbs,
   print: () => undefined,
 };
-const kept = ['doctor', 'manifest', 'completion', 'run'];
+const kept = ['doctor', 'manifest', 'completion'];
 
 describe('the verb', () => {
   test('is the first word that names one, with the words behind it', () => {

@@ -108,8 +108,12 @@ describe('a wish', () => {
     expect(given.lock.note).toBe('+:a-+');
   });
 
-  test('is what the work began by, for the rules of the release', () => {
-    const rig = wish(leads().run(500), 'a').answer();
+  test('is what the work began by, for the token and for the rules of the release', () => {
+    const rig = leads().run(500);
+    const before = Number(rig.grant?.token.value);
+    wish(rig, 'a').answer();
+    expect(rig.effects.findLast(({ kind }) => kind === 'wished')).toMatchObject({ token: rig.grant?.token });
+    expect(Number(rig.grant?.token.value)).toBeGreaterThan(before);
     rig.feed({ kind: 'work-ended' });
     rig.feed({ kind: 'resign', holdMs: 0 });
     rig.answer();

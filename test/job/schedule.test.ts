@@ -125,6 +125,11 @@ describe('of the ticks of a schedule', () => {
       kind: 'note',
       wish: { kind: 'skip', skipped: [{ upTo: tick(6), why: 'paused', count: 3 }], obeys: 'pause' },
     });
+    // However many there are.
+    const years = `${tick(10_000)} move`;
+    expect(due(plan(), record(3), t0 + 20_000 * minute, { pause: years })).toMatchObject({
+      wish: { skipped: [{ upTo: tick(10_000), why: 'paused', count: 1000 }] },
+    });
     expect(due(plan(), record(6), t0 + 6.5 * minute, { pause })).toEqual({
       kind: 'note',
       wish: { kind: 'skip', skipped: [], obeys: 'pause' },
@@ -141,7 +146,7 @@ describe('a run that an operator asks for', () => {
     });
     expect(due(plan(), record(3), t0 + 4 * minute, { run: 'x' })).toEqual(begins(4));
     const known = { ...entry(3, { kind: 'failed', status: 1 }), key: 'manual/x' };
-    for (const [before, run] of [[record(3, { entries: [known] }), 'x'], [record(3), 'with a space']] as const)
+    for (const [before, run] of [[record(3, { entries: [known] }), 'x'], [record(3), 'w/o,comma']] as const)
       expect(due(plan(), before, now, { run })).toEqual({ kind: 'note', wish: { kind: 'forget-run' } });
   });
 });
@@ -308,6 +313,14 @@ describe('a renewal', () => {
     }
     // By a clock that is far ahead nothing was missed.
     expect(noted(renewed(plan(), running, end, t0 + 1e7, { serverMs: t0 + 4 * minute })).cursor).toBe(tick(4));
+  });
+
+  test('passes over nothing while older ticks wait to be made up for', () => {
+    const running = record(3, { claim: { ...claim, at: tick(6) } });
+    const end: Wish = { kind: 'end', claim: { ...claim, at: tick(6) }, ending: { kind: 'ok' }, tookMs: 70_000 };
+    const wallMs = t0 + 7 * minute + 10_000;
+    expect(noted(renewed(plan({ catchUp: 'all' }), running, end, wallMs))).toMatchObject({ cursor: tick(4) });
+    expect(noted(renewed(plan(), running, end, wallMs))).toMatchObject({ cursor: tick(7) });
   });
 
   test('withdraws a claim under which nothing started, whose tick then is due as before', () => {

@@ -9,6 +9,8 @@ import { run as runStory } from '../../src/run.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
 import { notesOf } from '../../src/job/once.ts';
 import type { Job } from '../../src/job/key.ts';
+import { dueOf, nextStart, notesOfSchedule, specOf } from '../../src/job/schedule.ts';
+import { planOf } from './schedule-oracle.ts';
 import { timeText } from '../../src/job/record.ts';
 import { SimGuardian } from './command.ts';
 import type { Dice } from '../helpers/dice.ts';
@@ -102,7 +104,7 @@ export class SimCandidate {
       leaseDurationMs,
       stopGraceMs: plan.stopGraceMs,
       jobs: this.#net.jobs,
-      failing: this.#scenario.jobs?.failing ?? 0,
+      failing: (this.#scenario.jobs ?? this.#scenario.schedule)?.failing ?? 0,
       spawnMs: () => (slow() ? dice.between(4, 0, slow()?.forMs ?? 0) : dice.between(5, 1, 30)),
     });
     const { latencyMs, watches, identity } = plan;
@@ -131,8 +133,10 @@ export class SimCandidate {
     };
     const rules = { leaseDurationMs, foreignGraceMs: undefined };
     const job = this.#job();
-    const { newLockWaitMs } = this.#scenario;
-    const settings = { identity, run, timing, rules, newLockWaitMs, notes: job && notesOf(job) };
+    const { newLockWaitMs, schedule } = this.#scenario;
+    const plan = schedule && planOf(schedule);
+    const notes = plan ? notesOfSchedule(plan) : job && notesOf(job);
+    const settings = { identity, run, timing, rules, newLockWaitMs, notes };
     const elector = new Elector({
       lock,
       clock: process.clock,
@@ -161,6 +165,12 @@ export class SimCandidate {
       holdForMs,
       clock: process.clock,
       attempts: job && { atMost: job.attempts },
+      rounds: plan && {
+        name: specOf(plan),
+        attempts: plan.attempts,
+        dueOf: (beside, wallMs) => dueOf(plan, beside, wallMs),
+        replacedAt: plan.overlap === 'replace' ? (wallMs) => nextStart(plan, wallMs) : undefined,
+      },
     }).then(
       (ending) => {
         world.tell(`${runner.name}: ends, ${ending.kind}`);

@@ -7,18 +7,28 @@
 import { type Claim, type Entry, type JobRecord, parseJobs } from '../../src/job/record.ts';
 import type { WriteRequest } from '../../src/locks/lock.ts';
 import type { JobPlan } from './scenario.ts';
+import type { Stored } from './store.ts';
 import type { World } from './world.ts';
 
 /** What is known of one attempt: how its command ended, once it has. */
-interface Begun {
+export interface Begun {
   readonly run: string;
   end: 'running' | 'ok' | 'failed' | 'stopped';
 }
 
-/** Thirty seconds, what an answer travels, the grain of the server's date. */
-const earliestMs = 33_000;
+/** What is told of commands and writes, in a mode whose commands run for keys or ticks. */
+export interface JobJudge {
+  asked(key: string): void;
+  started(run: string, environment: Record<string, string>): (end: Begun['end']) => void;
+  wrote(before: Beside, after: Beside, request: WriteRequest): void;
+}
 
-export class JobOracle {
+type Beside = Pick<Stored, 'note' | 'instructions'>;
+
+/** Thirty seconds, what an answer travels, the grain of the server's date. */
+export const earliestMs = 33_000;
+
+export class JobOracle implements JobJudge {
   readonly seen = { begun: 0, ok: 0, failed: 0, interrupted: 0, unknown: 0, withdrawn: 0 };
   readonly #world: World;
   readonly #plan: JobPlan;
@@ -59,7 +69,7 @@ export class JobOracle {
   }
 
   /** A write that was applied, and what stood there before. */
-  wrote(before: string | undefined, after: string | undefined, { record, signature, base }: WriteRequest): void {
+  wrote({ note: before }: Beside, { note: after }: Beside, { record, signature, base }: WriteRequest): void {
     if (before === after || after === undefined) return;
     const [old, next] = [recordIn(before), recordIn(after)];
     if (!next || (before !== undefined && !old)) return this.#world.fail(`J2: ${after} is no record`);
@@ -121,7 +131,7 @@ export class JobOracle {
 /** The server's wall clock when the simulated time begins. */
 export const serverWall = 1.7e12;
 
-function recordIn(note: string | undefined): JobRecord | undefined {
+export function recordIn(note: string | undefined): JobRecord | undefined {
   const reading = parseJobs(note);
   return reading.kind === 'record' ? reading.record : undefined;
 }

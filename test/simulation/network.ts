@@ -17,7 +17,7 @@ import type {
 } from '../../src/locks/lock.ts';
 import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
-import { type JobOracle, serverWall } from './job-oracle.ts';
+import { type JobJudge, serverWall } from './job-oracle.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Fault, Weather } from './scenario.ts';
 import { compare, sightingOf, type Stored, type Store } from './store.ts';
@@ -36,7 +36,7 @@ export interface Net {
   readonly credentialsMs: number;
   /** Who stands for a coordinated lock: the names of those that have seen it, once they are dead for a while too. */
   readonly standing: Set<string>;
-  readonly jobs?: JobOracle | undefined;
+  readonly jobs?: JobJudge | undefined;
 }
 
 /** What becomes of a message; undefined milliseconds: lost. */
@@ -130,11 +130,11 @@ export class SimLock implements Lock {
       oracle.sending(this.#runner, request);
     };
     const serve = (): Served => {
-      const before = store.current?.note;
+      const before = store.current;
       const result = store.write(request, world.now);
       if (result !== 'conflict') {
         oracle.applied(result);
-        this.#net.jobs?.wrote(before, result.note, request);
+        this.#net.jobs?.wrote(before ?? {}, result, request);
       }
       const { number } = request.signature;
       const { holderIdentity } = request.record;

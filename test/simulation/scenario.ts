@@ -10,9 +10,10 @@ import { Dice } from '../helpers/dice.ts';
  * safety: any faults within the assumptions. liveness: they stop, and then somebody must lead. bounded: each is short,
  * and nobody may notice. coordinated: as safety, but a server with its own clock names the holder. tampering: hands on
  * the Lease, so that two at once may happen, but nothing else. jobs: as safety, but each run is for a key, and half of
- * the seeds have no fault. break: an assumption is broken on purpose, to see that the oracle sees.
+ * the seeds have no fault. schedule: the same with ticks, and with operators. break: an assumption is broken on
+ * purpose, to see that the oracle sees.
  */
-export type Mode = 'safety' | 'liveness' | 'bounded' | 'tampering' | 'coordinated' | 'jobs' | 'break';
+export type Mode = 'safety' | 'liveness' | 'bounded' | 'tampering' | 'coordinated' | 'jobs' | 'schedule' | 'break';
 
 /** What runs once: a new key each `everyMs`, as each candidate's clock has it. */
 export interface JobPlan {
@@ -21,6 +22,19 @@ export interface JobPlan {
   readonly attempts: number | undefined;
   /** How likely a command ends otherwise than with 0. */
   readonly failing: number;
+}
+
+/** A tick each `everyMs`, of which each candidate keeps the cursor. */
+export interface SchedulePlan {
+  readonly everyMs: number;
+  readonly attempts: number;
+  readonly failing: number;
+  readonly catchUp: 'last' | 'all';
+  readonly startDeadlineMs: number | undefined;
+  readonly overlap: 'skip' | 'queue' | 'replace';
+  readonly jitterMs: number;
+  /** No fault, kept clocks, commands that end in time: each tick runs when it is due. */
+  readonly isCalm: boolean;
 }
 
 export const weathers = [
@@ -56,8 +70,9 @@ const incidents = [
   'server-down',
   'slow-start',
 ] as const;
+const orders = ['step-down', 'pause', 'run-now'] as const;
 const tamperings = ['delete', 'blank', 'overwrite'] as const;
-type Incident = (typeof incidents)[number] | (typeof tamperings)[number];
+type Incident = (typeof incidents)[number] | (typeof tamperings)[number] | (typeof orders)[number];
 
 export interface Fault {
   readonly kind: Weather | Incident;
@@ -119,6 +134,7 @@ export interface Scenario {
   readonly newLockWaitMs: number;
   readonly coordinator?: Coordinator;
   readonly jobs?: JobPlan;
+  readonly schedule?: SchedulePlan;
 }
 
 const timings: readonly [Timing, ...Timing[]] = [
@@ -150,11 +166,14 @@ export function scenarioOf(seed: number, only?: Mode): Scenario {
   const count = calm ? 2 : 2 + Math.floor(dice.roll(2) * 2);
   const steady = mode === 'liveness' || calm;
   const jobs = mode === 'jobs' ? jobsOf(dice.of(60)) : undefined;
+  const schedule = mode === 'schedule' ? scheduleOf(dice.of(60)) : undefined;
   const candidates = Array.from({ length: count }, (_, i) => {
     const candidate = candidateOf(dice.of(10 + i), i, mode, timing, steady);
+    if (schedule) return forSchedule(candidate, schedule, dice.of(70 + i));
     return jobs ? forJobs(candidate, jobs, dice.of(70 + i)) : candidate;
   });
   const foreign = mode === 'safety' && dice.chance(3, 0.15) ? [foreignOf(dice.of(30), timing)] : [];
+  const isQuiet = (jobs && isCalm(jobs)) ?? schedule?.isCalm === true;
   const calmFromMs = mode === 'liveness' ? 60_000 : lengthMs;
   const ageRule = mode === 'tampering' && dice.chance(4, 0.5);
   return {
@@ -166,9 +185,10 @@ export function scenarioOf(seed: number, only?: Mode): Scenario {
     calmFromMs,
     candidates,
     foreign,
-    faults: jobs && isCalm(jobs) ? [] : faultsOf(dice.of(50), mode, timing, count, calmFromMs),
+    faults: isQuiet ? [] : faultsOf(dice.of(50), mode, timing, count, calmFromMs),
     newLockWaitMs: ageRule ? timing.leaseDurationMs : 0,
     ...(jobs && { jobs }),
+    ...(schedule && { schedule }),
     ...(mode === 'coordinated' && { coordinator: coordinatorOf(dice.of(40)) }),
   };
 }
@@ -190,6 +210,37 @@ function jobsOf(dice: Dice): JobPlan {
     everyMs: 1000 * Math.round(dice.between(2, calm ? 10 : 4, 30)),
     attempts: dice.pick(3, [1, 1, 2, undefined] as const),
     failing: calm ? 0 : dice.pick(4, [0, 0.3] as const),
+  };
+}
+
+function scheduleOf(dice: Dice): SchedulePlan {
+  const isCalm = dice.chance(0, 0.3);
+  const everyMs = 1000 * Math.round(dice.between(2, isCalm ? 8 : 2, 20));
+  return {
+    everyMs,
+    isCalm,
+    attempts: isCalm ? 1 : dice.pick(3, [1, 1, 2, 3] as const),
+    failing: isCalm ? 0 : dice.pick(4, [0, 0.3] as const),
+    catchUp: dice.pick(5, ['last', 'all'] as const),
+    startDeadlineMs: isCalm ? undefined : dice.pick(6, [undefined, undefined, 30_000] as const),
+    overlap: dice.pick(7, ['skip', 'queue', 'replace'] as const),
+    jitterMs: Math.round(dice.pick(8, [0, 0, 0.5] as const) * everyMs),
+  };
+}
+
+/** Its command ends by itself, soon enough where all is calm; leader-run goes on for as long as it is let. */
+function forSchedule(candidate: Candidate, { everyMs, isCalm }: SchedulePlan, dice: Dice): Candidate {
+  const { program, wallOffset } = candidate;
+  const endsAfterMs = isCalm ? dice.between(0, 10, everyMs / 4) : dice.skewed(0, 10, 2 * everyMs);
+  return {
+    ...candidate,
+    wallOffset: isCalm ? 1.7e12 + dice.between(1, -1_000, 1_000) : dice.chance(2, 0.3) ? wallOffset : 1.7e12,
+    latencyMs: isCalm ? Math.min(100, candidate.latencyMs) : candidate.latencyMs,
+    program: { ...program, endsAfterMs, other: isCalm ? undefined : program.other },
+    waitMs: undefined,
+    onLost: 'rejoin',
+    holdForMs: 0,
+    restartMs: dice.between(3, 500, 3_000),
   };
 }
 
@@ -268,6 +319,7 @@ function faultsOf(dice: Dice, mode: Mode, timing: Timing, count: number, calmFro
   );
   const kinds = [
     ...apart,
+    ...(mode === 'schedule' ? orders.filter((_, i) => dice.chance(80 + i, 0.6)) : []),
     ...(mode === 'tampering' ? tamperings.filter((_, i) => i === 0 || dice.chance(70 + i, 0.4)) : []),
   ];
   if (mode === 'break') kinds.push('cut-both', 'stop');

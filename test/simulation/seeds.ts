@@ -1,6 +1,7 @@
 // Runs many seeds and says what failed: the body of the tests and of the soak. Decides which seeds run twice.
 // Invariant: a failure comes with its seed, its shrunk script and the command that replays it.
 
+import { noTicks } from './schedule-oracle.ts';
 import type { Mode } from './scenario.ts';
 import { scenarioOf } from './scenario.ts';
 import { explain } from './shrink.ts';
@@ -20,6 +21,7 @@ export interface Tally {
   overlaps: number;
   foreignOverlaps: number;
   readonly jobs: NonNullable<Result['jobs']>;
+  readonly ticks: NonNullable<Result['ticks']>;
   readonly explained: string[];
 }
 
@@ -34,6 +36,7 @@ export function newTally(): Tally {
     overlaps: 0,
     foreignOverlaps: 0,
     jobs: { begun: 0, ok: 0, failed: 0, interrupted: 0, unknown: 0, withdrawn: 0 },
+    ticks: noTicks(),
     explained: [],
   };
 }
@@ -57,7 +60,8 @@ export async function runSeed(seed: number, tally: Tally, mode?: Mode): Promise<
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-function count(tally: Tally, { happenings, seen, jobs }: Result): void {
+function count(tally: Tally, { happenings, seen, jobs, ticks }: Result): void {
+  for (const kind of Object.keys(tally.ticks) as (keyof Tally['ticks'])[]) tally.ticks[kind] += ticks?.[kind] ?? 0;
   const kinds = Object.keys(tally.jobs) as (keyof Tally['jobs'])[];
   for (const kind of kinds) tally.jobs[kind] += jobs?.[kind] ?? 0;
   tally.seeds += 1;

@@ -8,7 +8,9 @@ import { Dice } from '../helpers/dice.ts';
 import { startForeign } from './foreign.ts';
 import type { Net } from './network.ts';
 import { Oracle } from './oracle.ts';
-import { JobOracle } from './job-oracle.ts';
+import { timeText } from '../../src/job/record.ts';
+import { JobOracle, serverWall } from './job-oracle.ts';
+import { ScheduleOracle } from './schedule-oracle.ts';
 import { type Fault, isCalm, type Scenario } from './scenario.ts';
 import { Store } from './store.ts';
 import { World } from './world.ts';
@@ -21,6 +23,7 @@ export interface Result {
   readonly lines: readonly string[];
   readonly seen: Oracle['seen'];
   readonly jobs: JobOracle['seen'] | undefined;
+  readonly ticks: ScheduleOracle['seen'] | undefined;
 }
 
 export async function simulate(scenario: Scenario, recording = false): Promise<Result> {
@@ -30,7 +33,9 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
   // A slow fetch is a fault of its own: where short faults must cost nobody a term, it may not lengthen one by much.
   const credentialsMs = { liveness: 30, bounded: 100 }[scenario.mode as string] ?? 400;
   const jobs = scenario.jobs && new JobOracle(world, scenario.jobs);
-  const net: Net = { world, store, oracle, faults: scenario.faults, credentialsMs, standing: new Set(), jobs };
+  const ticks = scenario.schedule && new ScheduleOracle(world, scenario.schedule);
+  const judge = jobs ?? ticks;
+  const net: Net = { world, store, oracle, faults: scenario.faults, credentialsMs, standing: new Set(), jobs: judge };
   const dice = new Dice(scenario.seed, 2);
   const candidates = scenario.candidates.map((plan, i) => new SimCandidate(net, scenario, i, plan, dice.of(i)));
   if (scenario.coordinator) startCoordinator(net, scenario.coordinator, dice.of(150));
@@ -40,8 +45,9 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
   if (scenario.mode === 'liveness') expectLeader(scenario, net, candidates);
   await world.run(scenario.untilMs);
   jobs?.close(store.current?.note, scenario.jobs !== undefined && isCalm(scenario.jobs));
+  ticks?.close();
   const { violation, hash, happenings, lines } = world;
-  return { scenario, violation, hash, happenings, lines, seen: oracle.seen, jobs: jobs?.seen };
+  return { scenario, violation, hash, happenings, lines, seen: oracle.seen, jobs: jobs?.seen, ticks: ticks?.seen };
 }
 
 /** Faults that are incidents; the weather is looked up where messages travel. */
@@ -90,6 +96,20 @@ function strike(fault: Fault, { world, store }: Net, candidates: readonly SimCan
       break;
     case 'delete':
       store.delete();
+      break;
+    case 'step-down':
+      store.ask({ stepDown: `${store.current?.record.holderIdentity ?? ''} test` });
+      break;
+    case 'pause': {
+      // With an end of its own, or until it is taken away.
+      const ends = level < 0.5;
+      const until = timeText(serverWall + world.now + forMs);
+      store.ask({ pause: ends ? `${until} test` : 'test' });
+      if (!ends) world.in(forMs, () => store.ask({ pause: undefined }));
+      break;
+    }
+    case 'run-now':
+      store.ask({ run: String(Math.round(world.now)) });
       break;
     case 'blank':
       store.edit({ holderIdentity: '', leaseDurationSeconds: 1 });

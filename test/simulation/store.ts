@@ -4,6 +4,7 @@
 // Invariants: resourceVersions only grow, over deletions too; a write is applied only onto the uid and version it
 // names, a creation only onto nothing.
 
+import type { Instructions } from '../../src/locks/instructions.ts';
 import type { Sighting, Version, WriteRequest } from '../../src/locks/lock.ts';
 import type { ElectionRecord } from '../../src/locks/record.ts';
 import type { Signature } from '../../src/locks/record.ts';
@@ -14,6 +15,7 @@ export interface Stored {
   readonly record: ElectionRecord;
   readonly signature: Signature | undefined;
   readonly note?: string | undefined;
+  readonly instructions?: Instructions | undefined;
   readonly createdAt: number;
   /** Whom a coordinator would rather see lead; '': nobody. */
   readonly preferred: string;
@@ -39,7 +41,7 @@ export class Store {
 
   /** Applies a write or says that it conflicts. */
   write(
-    { base, record, signature, note }: Pick<WriteRequest, 'base' | 'record' | 'note'> & { signature: Signature | undefined },
+    { base, record, signature, note, instructions }: Omit<WriteRequest, 'signature'> & { signature: Signature | undefined },
     now: number,
   ): Stored | 'conflict' {
     const { current } = this;
@@ -49,7 +51,14 @@ export class Store {
       return this.#put({ uid: `uid-${String(this.#uids)}`, version: 0, record, signature, note, createdAt: now, preferred: '' });
     }
     if (current?.uid !== base.object || String(current.version) !== base.state) return 'conflict';
-    return this.#put({ ...current, record, signature, note: note ?? current.note });
+    const beside = { note: note ?? current.note, instructions: instructions ?? current.instructions };
+    return this.#put({ ...current, record, signature, ...beside });
+  }
+
+  /** An operator's hand, with or without a word about what was to be settled. */
+  ask(instructions: Instructions): void {
+    const { current } = this;
+    if (current) this.#put({ ...current, instructions: { ...current.instructions, ...instructions } });
   }
 
   /** Somebody's hand: a label (nothing that matters changes), another record, or the end of the object. */
@@ -104,8 +113,8 @@ export function versionOf(moment: Moment): Version | undefined {
   return moment && { object: moment.uid, state: String(moment.version) };
 }
 
-function shownTo({ record, signature, note, preferred }: Stored, candidate: string | undefined): Shown {
-  const seen = { kind: 'record', record, signature, note } as const;
+function shownTo({ record, signature, note, instructions, preferred }: Stored, candidate: string | undefined): Shown {
+  const seen = { kind: 'record', record, signature, note, instructions } as const;
   if (candidate === undefined || record.holderIdentity !== candidate) return seen;
   if (preferred !== '' && preferred !== candidate) return { ...seen, coordinator: 'deposes' };
   if (record.acquireTime !== '') return seen;

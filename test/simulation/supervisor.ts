@@ -11,7 +11,7 @@ import type { Report } from '../../src/observe/events.ts';
 import { Command, mainPid, type SimGuardian } from './command.ts';
 import type { Dice } from '../helpers/dice.ts';
 import type { Process } from './host.ts';
-import type { JobOracle } from './job-oracle.ts';
+import type { JobJudge } from './job-oracle.ts';
 import type { Oracle, Runner } from './oracle.ts';
 import type { Program } from './scenario.ts';
 
@@ -29,7 +29,7 @@ export interface SupervisorParts {
   /** Whether it has been told of a term and not of its end. */
   readonly leads: () => boolean;
   readonly stopGraceMs: number;
-  readonly jobs: JobOracle | undefined;
+  readonly jobs: JobJudge | undefined;
   /** How likely the command ends otherwise than with 0. */
   readonly failing: number;
 }
