@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { Ending } from '../cli/exit-status.ts';
 import type { WriteRequest } from '../locks/lock.ts';
-import { absentText, limitMs, type Look, type Opened } from './look.ts';
+import { absentText, isTorn, limitMs, type Look, type Opened } from './look.ts';
 
 /** Another's write may come in between, and a renewal comes every 2 s. */
 const mostTries = 5;
@@ -29,6 +29,8 @@ export async function alter(
     if (sighting.kind === 'absent') return no(absentText(fullName));
     if (sighting.kind === 'unreadable')
       return { kind: 'refused', faults: [`the record of ${fullName} cannot be read, so it is not written`] };
+    if (isTorn(sighting))
+      return { kind: 'refused', faults: [`the two objects of ${fullName} name different holders: try again`] };
     const alteration = alterationOf(seen);
     if (alteration.kind === 'ending') return alteration.ending;
     const { note, instructions } = alteration;

@@ -20,6 +20,8 @@ import type { Context } from './command.ts';
 /** One answer of a server or a folder. */
 export const limitMs = 10_000;
 const lookEveryMs = 500;
+/** The second write to a pair comes a read after the first, and each of these takes two reads. */
+const mostTornReads = 10;
 
 /** What a command line asks to look at. */
 export interface Asked {
@@ -145,11 +147,17 @@ export async function readSurely({ lock, fullName }: Opened, clock: Clock, stop:
   return { ...first, isObserved: true };
 }
 
-/** Throws a sentence when there is no answer. */
+/** Throws a sentence when there is no answer. A pair is read again while a write to it is under way. */
 export async function readOnce(lock: Lock, fullName: string): Promise<Look> {
-  const answer = await lock.read({ limitMs });
-  if (answer.kind === 'failed') throw new Error(answer.trouble.message);
-  return lookOf(fullName, answer.sighting, answer.dateMs);
+  for (let tries = 1; ; tries += 1) {
+    const answer = await lock.read({ limitMs });
+    if (answer.kind === 'failed') throw new Error(answer.trouble.message);
+    if (!isTorn(answer.sighting) || tries === mostTornReads) return lookOf(fullName, answer.sighting, answer.dateMs);
+  }
+}
+
+export function isTorn(sighting: Sighting): boolean {
+  return sighting.kind === 'record' && sighting.torn === true;
 }
 
 /** One lock, as it surely is. A local one that is not there is not made by looking. */
@@ -216,7 +224,8 @@ export async function follow(
   const enough = new AbortController();
   const over = AbortSignal.any([stop, enough.signal]);
   const tell = (look: Look): void => {
-    if (!over.aborted && isEnough(look)) enough.abort();
+    // A holder that only one object of a pair names may not have come to lead.
+    if (!over.aborted && !isTorn(look.sighting) && isEnough(look)) enough.abort();
   };
   const watching: { isUp: boolean } = { isUp: false };
   const unwatch = lock.watch((news) => {

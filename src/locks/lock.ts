@@ -27,6 +27,8 @@ export type Sighting =
        * let go of what we hold (KEP-4355).
        */
       readonly coordinator?: 'invites' | 'deposes';
+      /** The two objects of a pair disagree: a write is under way or was cut short. It must not be written onto. */
+      readonly torn?: true;
     }
   /** There is something, but its fields are not a record: the lock is held, and changed when its text changes. */
   | { readonly kind: 'unreadable'; readonly text: string; readonly version: Version }

@@ -284,7 +284,7 @@ function recordsTogether(one: Present, two: Sighting, run: string | undefined): 
     renewTime: `${rawOf(one)} ${rawOf(two)}`,
   };
   const signature = sameSignature(one.signature, two.signature) ? one.signature : undefined;
-  return { ...one, record, signature, version };
+  return { ...one, record, signature, version, torn: true };
 }
 
 function mayReplace(seen: Sighting, base: Version | undefined, run: string | undefined): boolean {

@@ -9,7 +9,7 @@ import { exitStatus } from '../../src/cli/exit-status.ts';
 import { systemClock } from '../../src/clock.ts';
 import { alter } from '../../src/commands/alter.ts';
 import type { Context } from '../../src/commands/command.ts';
-import { lookOf } from '../../src/commands/look.ts';
+import { lookOf, readOnce } from '../../src/commands/look.ts';
 import { jsonOf, rowOf, viewOf } from '../../src/commands/status-text.ts';
 import { chosen, verbs } from '../../src/commands/verbs.ts';
 import type { Instructions } from '../../src/locks/instructions.ts';
@@ -362,6 +362,42 @@ describe('a write of a verb', () => {
     if (ends) expect(result).toEqual({ kind: 'refused', faults: ['ops/nightly was written by others at each of 5 tries: try again'] });
     else expect(result).toMatchObject({ state: 'held' });
     expect(await asked()).toEqual(ends ? {} : { pause: 'x' });
+  });
+});
+
+describe('a pair of locks that is between two writes', () => {
+  const between = async (times: number) => {
+    await hold('pod-a');
+    const reads: string[] = [];
+    const read: Lock['read'] = async (attempt) => {
+      const answer = await lock.read(attempt);
+      reads.push(answer.kind);
+      if (answer.kind === 'failed' || answer.sighting.kind !== 'record' || reads.length > times) return answer;
+      const { record } = answer.sighting;
+      return { ...answer, sighting: { ...answer.sighting, record: { ...record, holderIdentity: '?' }, torn: true } };
+    };
+    const writes: Lock['write'] = (request, attempt) => lock.write(request, attempt);
+    const pair = { read, write: writes } as unknown as Lock;
+    return { pair, reads };
+  };
+  const write = () => ({ kind: 'write', note: undefined, instructions: { pause: 'x' } }) as const;
+
+  test('is read again until both are written', async () => {
+    const { pair, reads } = await between(3);
+    const opened = { lock: pair, fullName: 'ops/nightly', warnings: [] };
+    expect(await alter(opened, () => readOnce(pair, 'ops/nightly'), write)).toMatchObject({ state: 'held' });
+    expect(reads).toHaveLength(4);
+    expect(await sight()).toMatchObject({ record: { holderIdentity: 'pod-a' }, instructions: { pause: 'x' } });
+  });
+
+  test('and stays there is not written', async () => {
+    const { pair } = await between(Infinity);
+    const opened = { lock: pair, fullName: 'ops/nightly', warnings: [] };
+    expect(await alter(opened, () => readOnce(pair, 'ops/nightly'), write)).toEqual({
+      kind: 'refused',
+      faults: ['the two objects of ops/nightly name different holders: try again'],
+    });
+    expect(await asked()).toEqual({});
   });
 });
 

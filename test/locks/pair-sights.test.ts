@@ -98,6 +98,7 @@ test('one write that reads otherwise in the two is shown as both, under its name
     record: { ...alices, renewTime: `${JSON.stringify(alices)} ${JSON.stringify(later)}` },
     signature: signed(1),
     version: at(4, 9),
+    torn: true,
   });
 });
 
@@ -115,6 +116,7 @@ test('two holders are nobody known, for the longer duration and after the more t
       },
       signature: undefined,
       version: at(4, 9),
+      torn: true,
     });
   }
 });
