@@ -270,7 +270,10 @@ function recordsTogether(one: Present, two: Sighting, run: string | undefined): 
   const [here, there] = [writerOf(one), writerOf(two)];
   if (here && here.run === there?.run && here.number !== there.number) {
     // leader-run is between the two writes, or did not get to the second: it counts from the older one, so do we.
-    return { ...(here.number < there.number ? one : two), version };
+    const [older, newer] = here.number < there.number ? [one, two] : [two, one];
+    // It takes what it had released: nobody else is to take the primary from under it.
+    const isTaken = older.record.holderIdentity === '' && here.run !== run;
+    return { ...(isTaken ? newer : older), version };
   }
   if (one.record.holderIdentity === two.record.holderIdentity && sameRecord(one.record, two.record)) {
     return { ...one, version };

@@ -80,6 +80,13 @@ test('a holder that is between the two writes of its release is not gone', async
   expect(await shown(sight(4, free, signed(2)), sight(9, alices, signed(1)))).toMatchObject({ record: alices });
 });
 
+test('a holder that is between the two writes by which it takes what it had released is a holder to all but itself', async () => {
+  const [one, two] = [sight(4, alices, signed(3)), sight(9, free, signed(2))];
+  expect(await shown(one, two)).toEqual({ ...one, version: at(4, 9) });
+  // Itself has not led yet: it takes the lock once more, on both.
+  expect(await shown(one, two, true)).toEqual({ ...two, version: at(4, 9) });
+});
+
 test.each([
   ['of two runs', signed(1), signed(2, others)],
   ['of which one is unsigned', signed(1), undefined],
