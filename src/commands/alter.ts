@@ -36,7 +36,7 @@ export async function alter(
     const { note, instructions } = alteration;
     const { record, version: base } = sighting;
     const signature = sighting.signature ?? { identity: personsName(), run: randomUUID(), number: 1 };
-    const answer = await lock.write({ record, signature, base, note, instructions }, { limitMs });
+    const answer = await lock.write({ record, signature, base, note, instructions, onBehalf: true }, { limitMs });
     if (answer.kind === 'stored') return seen;
     if (answer.kind !== 'conflict') return { kind: 'refused', faults: [answer.trouble.message] };
   }

@@ -107,6 +107,8 @@ export interface WriteRequest {
   readonly note?: string | undefined;
   /** All that is asked from now on. Unset: what was. */
   readonly instructions?: Instructions | undefined;
+  /** Another writes what bears a holder's signature: nothing of that holder's is replaced but what was seen. */
+  readonly onBehalf?: boolean;
 }
 
 export interface Attempt {

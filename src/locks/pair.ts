@@ -95,11 +95,13 @@ class PairLock implements Lock {
   }
 
   async write(request: WriteRequest, attempt: Attempt): Promise<WriteAnswer> {
-    const { signature } = request;
-    this.#run = signature.run;
+    const { signature, onBehalf } = request;
+    // What was signed for a holder is not that holder's hand.
+    const run = onBehalf === true ? undefined : signature.run;
+    this.#run = run;
     this.#underWay = signature;
     try {
-      return await this.#writeBoth(request, attempt, signature.run);
+      return await this.#writeBoth(request, attempt, run);
     } finally {
       if (this.#underWay === signature) this.#underWay = undefined;
       this.#tellLater?.();
@@ -155,7 +157,11 @@ class PairLock implements Lock {
     this.#secondary.close();
   }
 
-  async #writeBoth(request: WriteRequest, { limitMs, sending }: Attempt, run: string): Promise<WriteAnswer> {
+  async #writeBoth(
+    request: WriteRequest,
+    { limitMs, sending }: Attempt,
+    run: string | undefined,
+  ): Promise<WriteAnswer> {
     const left = countdown(limitMs, this.#clock);
     const refusal = await this.#refusalOfSecond(request, left);
     if (refusal !== undefined) return { kind: 'refused', trouble: refusal };
@@ -186,7 +192,7 @@ class PairLock implements Lock {
   }
 
   /** A creation that finds a primary of ours finishes what was begun, or mends what lost its secondary. */
-  async #resume(request: WriteRequest, run: string, left: () => number): Promise<WriteAnswer> {
+  async #resume(request: WriteRequest, run: string | undefined, left: () => number): Promise<WriteAnswer> {
     const found = await this.#primary.read({ limitMs: left() });
     if (found.kind === 'failed' || found.sighting.kind === 'absent') return { kind: 'conflict' };
     this.#first = found.sighting;
@@ -195,7 +201,7 @@ class PairLock implements Lock {
   }
 
   /** The secondary's turn. It is read first, for the version that this write replaces: the request names the primary's. */
-  async #follow(request: WriteRequest, run: string, left: () => number): Promise<WriteAnswer> {
+  async #follow(request: WriteRequest, run: string | undefined, left: () => number): Promise<WriteAnswer> {
     const found = await this.#secondary.read({ limitMs: left() });
     if (found.kind === 'failed') return { kind: 'unknown', trouble: found.trouble };
     const second = found.sighting;

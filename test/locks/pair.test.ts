@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import type { Lock, ReadAnswer, RehearsalAnswer, Sighting, WriteAnswer, WriteRequest } from '../../src/locks/lock.ts';
 import { pairLock } from '../../src/locks/pair.ts';
-import { taken } from '../../src/locks/record.ts';
+import { taken, type Version } from '../../src/locks/record.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 
 const trouble = { cause: 'forbidden', message: 'no' } as const;
@@ -96,4 +96,18 @@ test('a pair that was written to once is written to without being asked first', 
   secondary.asked.length = 0;
   await pair.write(request, { limitMs: 1000 });
   expect(secondary.asked).toEqual(['read', 'write']);
+});
+
+test.each([
+  { onBehalf: false, kind: 'stored' },
+  { onBehalf: true, kind: 'conflict' },
+])("a holder's newer second object is replaced by itself alone: on its behalf $onBehalf, $kind", async ({ onBehalf, kind }) => {
+  const [seen, newer] = ['1', '2'].map((state) => ({ object: 'uid', state }));
+  const secondary = half({
+    read: { kind: 'sighted', sighting: { kind: 'record', record: request.record, signature, version: newer as Version } },
+  });
+  const pair = pairLock({ name: 'pair', primary: half({}).lock, secondary: secondary.lock, clock: new ManualClock() });
+  const base = { ...(seen as Version), beside: seen } as Version;
+  expect(await pair.write({ ...request, base, onBehalf }, { limitMs: 1000 })).toMatchObject({ kind });
+  expect(secondary.asked.includes('write')).toBe(!onBehalf);
 });
