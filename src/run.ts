@@ -1,42 +1,28 @@
 // The story: wait to be elected, run the command for as long as the term lasts, stop it before anyone else could start
 // theirs, give the lock back, and exit with the reason.
-// Decides in which order that happens and how much time the command gets for each reason; everything else is the
-// elector's, the child's or the caller's. All it uses comes in as arguments, so that a simulator can run it.
+// Decides in which order that happens; what a command is given is work.ts's, and what runs at ticks rounds.ts's.
+// Everything else is the elector's, the child's or the caller's. All it uses comes in as arguments, so that a simulator
+// can run it.
 // Invariant: the lock is given back, and the next term begun, only after nothing of the command is left.
 
-import { type End, leftoverGraceMs, type StopOrder } from './child/life.ts';
-import type { Started, Supervisor } from './child/supervisor.ts';
-import { termEnvironment } from './child/environment.ts';
-import type { SignalDesk } from './signals.ts';
+import { surelyElapsed } from './clock.ts';
 import type { LeaderElector } from './elector/leader-elector.ts';
-import type { Patience, Outcome } from './elector/state.ts';
+import type { Outcome, Patience } from './elector/state.ts';
 import type { Term } from './elector/term.ts';
-import { type Clock, shownElapsed, surelyElapsed } from './clock.ts';
-import type { Ending as AttemptEnding } from './job/key.ts';
-import { type Attempt, attemptIn, type Settled, settledIn, type WorkEnd } from './job/once.ts';
-import { outcomeText } from './job/tell.ts';
-import type { LossReason, Report } from './observe/events.ts';
+import { type Settled, settledIn } from './job/once.ts';
+import { keepRounds, type Rounds } from './rounds.ts';
+import { Ear, type Finish, type Scene, tellEnd, work, type Worked } from './work.ts';
 
-export interface Story {
+export interface Story extends Scene {
   readonly elector: Pick<LeaderElector, 'campaign' | 'stop'>;
-  readonly supervisor: Pick<Supervisor, 'start'>;
-  readonly desk: Pick<SignalDesk, 'stop' | 'asked' | 'attach'>;
-  readonly clock: Clock;
-  readonly report: Report;
-  readonly lock: string;
-  readonly identity: string;
   readonly patience: Patience;
   readonly onLost: 'rejoin' | 'exit';
-  readonly stopSignal: NodeJS.Signals;
-  readonly stopGraceMs: number;
-  readonly lostGraceMs: number;
-  readonly leaseDurationMs: number;
   /** From a term's beginning. */
   readonly holdForMs: number;
   /** How often the command may run for a key; undefined: it runs for none. `atMost` undefined: until it succeeds. */
   readonly attempts?: { readonly atMost: number | undefined } | undefined;
-  /** A command that runs for longer is stopped. */
-  readonly maxRuntimeMs?: number | undefined;
+  /** The command runs at ticks, for as long as the term lasts. */
+  readonly rounds?: Rounds | undefined;
 }
 
 /** Why the program ends, for the exit status and the last line of the log. */
@@ -50,14 +36,6 @@ export type Ending =
   | { readonly kind: 'settled'; readonly verdict: Settled }
   | Extract<Outcome, { kind: 'not-acquired' }>
   | { readonly kind: 'failed'; readonly message: string };
-
-/** `outlasted`: its leash had run out when the command ended, whatever the elector thinks of the term. */
-type Why = 'ended' | 'asked' | 'max-runtime' | 'deposed' | 'outlasted' | LossReason;
-
-/** What became of the command: its end, or that it never ran, and if that was our failure, why. */
-type Finish =
-  | ({ readonly ran: true } & End)
-  | { readonly ran: false; readonly alive: readonly number[]; readonly message?: string };
 
 export async function run(story: Story): Promise<Ending> {
   const { elector, desk, patience, onLost } = story;
@@ -83,123 +61,25 @@ export async function run(story: Story): Promise<Ending> {
   }
 }
 
-/** What became of a term's work. */
-interface Served {
-  readonly why: Why;
-  readonly end: Finish;
+/** Undefined for a tick of a schedule: the outcomes of the others are noted already. */
+interface Served extends Worked {
   /** For how long the lock is to be kept from now on. */
   readonly holdMs: number;
-  /** Undefined: it ran for no key. */
-  readonly attempt: (Attempt & { readonly end: WorkEnd }) | undefined;
 }
 
-/** One command under one term, from its start to the end of the last of its processes. */
+/** The work of one term: a command, or one at each tick, until the end of the last of its processes. */
 async function serve(story: Story, term: Term): Promise<Served> {
-  const { clock, attempts, holdForMs } = story;
+  const { clock, attempts, rounds, holdForMs, desk } = story;
   const since = clock.now();
-  const attempt = attempts && attemptIn(term.beside.note);
-  const { why, end } = await work(story, term, attempt);
-  const now = clock.now();
-  const hasRun = end.ran && end.failure === undefined;
-  const holdMs = hasRun ? Math.max(0, holdForMs - surelyElapsed(now, since)) : 0;
-  const tookMs = shownElapsed(now, since);
-  return { why, end, holdMs, attempt: attempt && { ...attempt, end: { ending: attemptEnding(why, end), tookMs } } };
-}
-
-async function work(story: Story, term: Term, attempt: Attempt | undefined): Promise<{ why: Why; end: Finish }> {
-  const { supervisor, desk, lock, identity, report, attempts } = story;
-  const { value: token, transitions, lockUid } = term.token;
-  const environment = { ...termEnvironment({ lock, identity, token, transitions, lockUid }), ...attempt?.environment };
-  if (attempt) {
-    const { key, attempt: number } = attempt.claim;
-    report({ kind: 'attempt', key, attempt: number, attempts: attempts?.atMost });
-  }
-  let isLost = false;
-  term.onLost(() => (isLost = true));
-  const isOver = (): boolean => isLost || desk.stop.aborted;
-  const started = await supervisor.start(environment, () => term.leash, isOver);
-  if (started.kind === 'failed') return { why: 'ended', end: { ran: false, alive: [], message: started.message } };
-  const { asked, unlisten } = listenTo(desk.stop);
+  const ear = new Ear(term, desk.stop);
   try {
-    return await untilEnded(story, term, started, asked);
+    if (rounds) return { ...(await keepRounds(story, term, ear, rounds)), holdMs: 0 };
+    const worked = await work(story, term, ear, { forKey: attempts !== undefined, atMost: attempts?.atMost });
+    const hasRun = worked.end.ran && worked.end.failure === undefined;
+    const holdMs = hasRun ? Math.max(0, holdForMs - surelyElapsed(clock.now(), since)) : 0;
+    return { ...worked, holdMs };
   } finally {
-    unlisten();
-  }
-}
-
-async function untilEnded(
-  story: Story,
-  term: Term,
-  started: Exclude<Started, { kind: 'failed' }>,
-  asked: Promise<'asked'>,
-): Promise<{ why: Why; end: Finish }> {
-  const { desk } = story;
-  const deposed = term.deposed.then(() => 'deposed' as const);
-  if (started.kind === 'too-late')
-    return { why: await Promise.race([term.lost, deposed, asked]), end: { ran: false, alive: [] } };
-
-  const { child } = started;
-  term.onLeash((leash) => {
-    child.extend(leash);
-  });
-  child.extend(term.leash);
-  // Whatever the command is doing by then, even draining: a term that is lost leaves it no more than this.
-  term.onLost((reason) => void child.stop(orderFor(reason, story)));
-  desk.attach({
-    forward: (signal) => {
-      child.forward(signal);
-    },
-    kill: () => void child.stop({ signal: undefined, graceMs: 0, why: 'asked' }),
-  });
-  const tooLong = runtimeLimit(story);
-  const why = await Promise.race([
-    child.ended.then(() => (child.outlasted ? ('outlasted' as const) : ('ended' as const))),
-    term.lost,
-    deposed,
-    asked,
-    tooLong.reached,
-  ]);
-  tooLong.cancel();
-  const end = await child.stop(orderFor(why, story));
-  desk.attach(undefined);
-  return { why, end: { ran: true, ...end } };
-}
-
-/** How an attempt counts. What leader-run ended was interrupted, whatever its status. */
-function attemptEnding(why: Why, end: Finish): AttemptEnding {
-  if (!end.ran) return { kind: 'unstarted' };
-  if (why === 'max-runtime') return { kind: 'max-runtime' };
-  if (why !== 'ended' || end.failure !== undefined) return { kind: 'interrupted' };
-  return end.status === 0 ? { kind: 'ok' } : { kind: 'failed', status: end.status };
-}
-
-function tellEnd({ report }: Story, { claim, end }: Attempt & { readonly end: WorkEnd }, stored: boolean): void {
-  report({ kind: 'attempt-ended', key: claim.key, outcome: outcomeText(end.ending), stored });
-}
-
-/** How the command is ended, for each reason. While it drains after an asked stop, the lock is renewed. */
-function orderFor(why: Why, { desk, stopSignal, stopGraceMs, lostGraceMs, leaseDurationMs }: Story): StopOrder {
-  switch (why) {
-    case 'ended':
-      return { signal: undefined, graceMs: leftoverGraceMs, why: 'left-over' };
-    case 'asked': {
-      // Ctrl-C is passed on as it is; --stop-signal stands for the SIGTERM of a supervisor.
-      const asked = desk.asked();
-      return { signal: asked === 'SIGINT' ? asked : stopSignal, graceMs: stopGraceMs, why: 'asked' };
-    }
-    case 'deposed':
-    case 'max-runtime':
-      return { signal: stopSignal, graceMs: stopGraceMs, why };
-    case 'outlasted':
-    case 'deadline':
-    case 'altered':
-      return { signal: stopSignal, graceMs: lostGraceMs, why: 'lost', patienceMs: 5 * leaseDurationMs };
-    case 'taken':
-    case 'recreated':
-    case 'edited':
-    case 'rolled-back':
-      // It may be running elsewhere already.
-      return { signal: undefined, graceMs: 0, why: 'lost', patienceMs: 5 * leaseDurationMs };
+    ear.close();
   }
 }
 
@@ -238,34 +118,4 @@ function notLed(outcome: Outcome, desk: Story['desk']): Ending {
     case 'not-released':
       return { kind: 'stopped', signal: desk.asked() ?? 'SIGTERM' };
   }
-}
-
-/** `reached` never resolves where there is no limit. */
-function runtimeLimit({ clock, maxRuntimeMs }: Story): { reached: Promise<'max-runtime'>; cancel: () => void } {
-  let cancel = (): void => undefined;
-  const reached = new Promise<'max-runtime'>((resolve) => {
-    if (maxRuntimeMs === undefined) return;
-    cancel = clock.after(maxRuntimeMs, () => {
-      resolve('max-runtime');
-    });
-  });
-  return { reached, cancel };
-}
-
-/** Resolves once the signal aborts, or at once if it has; `unlisten`, or each term would leave a listener behind. */
-function listenTo(stop: AbortSignal): { asked: Promise<'asked'>; unlisten: () => void } {
-  let onStop = (): void => undefined;
-  const asked = new Promise<'asked'>((resolve) => {
-    onStop = () => {
-      resolve('asked');
-    };
-  });
-  if (stop.aborted) onStop();
-  stop.addEventListener('abort', onStop, { once: true });
-  return {
-    asked,
-    unlisten: () => {
-      stop.removeEventListener('abort', onStop);
-    },
-  };
 }

@@ -114,7 +114,7 @@ describe('docs/command.md', () => {
   test('names the variables that a command gets', () => {
     const facts = { lock: '', identity: '', token: '', transitions: 0, lockUid: '' };
     const claim = { key: 'v42', isTick: false, attempt: 1, at: '2026-11-26T10:00:00Z', by: 'a', run: 'r' };
-    const note = formatJobs({ since: '2026-11-26T10:00:00Z', cursor: undefined, claim, entries: [] });
+    const note = formatJobs({ since: '2026-11-26T10:00:00Z', cursor: undefined, schedule: undefined, claim, entries: [] });
     const named = [...read('docs/command.md').matchAll(/^\| `(LEADER_RUN_\w+)` \|/gm)].map(([, name]) => name);
     const given = { ...termEnvironment(facts), ...attemptIn(note)?.environment };
     expect(named.sort()).toEqual(Object.keys(given).sort());

@@ -47,10 +47,20 @@ const arrows: readonly Arrow[] = [
   { from: 'src/index.ts', to: ['src/'] },
   {
     from: 'src/run.ts',
-    to: ['src/elector/', 'src/child/', 'src/job/', 'src/clock.ts'],
-    types: ['src/observe/', 'src/signals.ts'],
+    to: ['src/work.ts', 'src/rounds.ts', 'src/job/', 'src/clock.ts'],
+    types: ['src/elector/'],
   },
   { from: 'src/clock.ts', to: [] },
+  {
+    from: 'src/work.ts',
+    to: ['src/clock.ts', 'src/child/', 'src/job/'],
+    types: ['src/elector/term.ts', 'src/observe/events.ts', 'src/signals.ts'],
+  },
+  {
+    from: 'src/rounds.ts',
+    to: ['src/work.ts', 'src/job/', 'src/common/'],
+    types: ['src/clock.ts', 'src/elector/'],
+  },
   { from: 'src/signals.ts', to: ['src/common/'], types: ['src/observe/events.ts'] },
   {
     from: 'src/cli/',
@@ -60,7 +70,7 @@ const arrows: readonly Arrow[] = [
   {
     from: 'src/commands/',
     to: [
-      ...['src/commands/', 'src/cli/', 'src/run.ts', 'src/elector/', 'src/locks/open.ts', 'src/child/', 'src/observe/'],
+      ...['src/commands/', 'src/cli/', 'src/run.ts', 'src/rounds.ts', 'src/elector/', 'src/locks/open.ts', 'src/child/', 'src/observe/'],
       ...['src/common/', 'src/clock.ts', 'src/job/', 'src/locks/instructions.ts'],
     ],
     types: ['src/signals.ts', 'src/locks/lock.ts', 'src/locks/store.ts'],
@@ -77,7 +87,7 @@ const arrows: readonly Arrow[] = [
   { from: 'src/locks/', to: ['src/clock.ts', 'src/common/', ...basics()] },
   { from: 'src/kube-api/', to: ['src/kube-api/', 'src/clock.ts', 'src/common/'] },
   { from: 'src/child/', to: ['src/child/', 'src/clock.ts', 'src/common/'], types: ['src/observe/events.ts'] },
-  { from: 'src/job/', to: ['src/job/', 'src/common/'], types: ['src/elector/notes.ts'] },
+  { from: 'src/job/', to: ['src/job/', 'src/common/', 'src/locks/instructions.ts'], types: ['src/elector/notes.ts'] },
   { from: 'src/observe/', to: ['src/observe/', 'src/common/'], types: ['src/'] },
   { from: 'src/common/', to: ['src/common/'] },
 ];

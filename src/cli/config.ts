@@ -10,6 +10,7 @@ import {
   type Environment,
   insideTerm,
   readArguments,
+  type Readings,
   sourceOf,
   valueOf,
   valuesOf,
@@ -32,8 +33,10 @@ export interface Config {
   readonly holdForMs: number;
   /** Undefined: no limit. */
   readonly maxRuntimeMs: number | undefined;
-  /** What runs once; undefined: the command runs at each start. */
+  /** What runs once; undefined: the command runs at each start, or at ticks. */
   readonly once: Once | undefined;
+  /** The command runs at ticks. */
+  readonly schedule: ScheduleConfig | undefined;
   readonly newLockWaitMs: number;
   /** Undefined: 7/15 of the foreign record's own duration. */
   readonly foreignGraceMs: number | undefined;
@@ -60,6 +63,17 @@ export type Once = { readonly attempts: number | undefined; readonly doneStatus:
   | { readonly kind: 'tick'; readonly line: string; readonly zone: string }
 );
 
+export interface ScheduleConfig {
+  readonly line: string;
+  readonly zone: string;
+  readonly attempts: number;
+  readonly catchUp: 'last' | 'all';
+  /** Undefined: none. */
+  readonly startDeadlineMs: number | undefined;
+  readonly overlap: 'skip' | 'queue' | 'replace';
+  readonly jitterMs: number;
+}
+
 export type ConfigRead =
   | { readonly kind: 'run'; readonly config: Config }
   /** Asked for among the options, whatever else is wrong with them. */
@@ -80,6 +94,7 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
   const coordinated = coordinatedOf(read, identity, faults);
   const store = storeOf(read, facts, coordinated, faults);
   const once = onceOf(read, faults);
+  const schedule = scheduleOf(read, faults);
   const [file, ...args] = command;
   if (!facts.hasAllBytes && command.some(mayBeChanged)) {
     faults.push(
@@ -113,6 +128,7 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
     holdForMs: values.holdFor,
     maxRuntimeMs: values.maxRuntime,
     once,
+    schedule,
     newLockWaitMs: values.newLockWait,
     foreignGraceMs: values.foreignGrace,
     conflictStatus: values.conflictExitCode,
@@ -174,23 +190,61 @@ function coordinatedOf({ readings }: ArgumentsRead, identity: string, faults: st
 }
 
 function onceOf({ readings }: ArgumentsRead, faults: string[]): Once | undefined {
-  const { oncePer, oncePerTick, timezone, attempts, doneExitCode, holdFor } = readings;
-  const [perKey, perTick] = [sourceOf(oncePer), sourceOf(oncePerTick)];
+  const { oncePer, oncePerTick, timezone, attempts, doneExitCode, holdFor, schedule } = readings;
+  const [perKey, perTick, perSchedule] = [sourceOf(oncePer), sourceOf(oncePerTick), sourceOf(schedule)];
+  if (perSchedule !== undefined && (perKey ?? perTick) !== undefined)
+    faults.push(
+      `${perSchedule} does not go with ${perKey ?? perTick ?? ''}: its ticks are keys already; leave out one`,
+    );
   if (perKey !== undefined && perTick !== undefined)
     faults.push(`${perKey} and ${perTick} both name a key: leave out one of them`);
   const ways = `${flagOf('oncePer')} or ${flagOf('oncePerTick')}`;
   const isOnce = perKey !== undefined || perTick !== undefined;
   for (const reading of isOnce ? [] : [attempts, doneExitCode]) {
-    if (reading.kind === 'given') faults.push(`${reading.source}: only with ${ways}, since it counts by key`);
+    const isForTicks = reading === attempts && perSchedule !== undefined;
+    if (reading.kind === 'given' && !isForTicks)
+      faults.push(`${reading.source}: only with ${ways}, since it counts by key`);
   }
-  if (timezone.kind === 'given' && perTick === undefined)
-    faults.push(`${timezone.source}: only with ${flagOf('oncePerTick')}`);
+  if (timezone.kind === 'given' && perTick === undefined && perSchedule === undefined)
+    faults.push(`${timezone.source}: only with ${flagOf('oncePerTick')} or ${flagOf('schedule')}`);
   if (isOnce && holdFor.kind === 'given' && holdFor.value > 0)
     faults.push(`${holdFor.source} does not go with ${perKey ?? perTick ?? ''}, which remembers the key: leave it out`);
   const settings = { attempts: valueOf(attempts), doneStatus: valueOf(doneExitCode) ?? 0 };
   const [key, line, zone] = [valueOf(oncePer), valueOf(oncePerTick), valueOf(timezone)];
   if (key !== undefined) return { kind: 'key', key, ...settings };
   return line === undefined || zone === undefined ? undefined : { kind: 'tick', line, zone, ...settings };
+}
+
+function scheduleOf({ readings }: ArgumentsRead, faults: string[]): ScheduleConfig | undefined {
+  const { schedule, catchUp, startDeadline, overlap, jitter, attempts, timezone, holdFor, maxRuntime } = readings;
+  const source = sourceOf(schedule);
+  const ofTicks = [catchUp, startDeadline, overlap, jitter];
+  for (const reading of source === undefined ? ofTicks : []) {
+    if (reading.kind === 'given') faults.push(`${reading.source}: only with ${flagOf('schedule')}`);
+  }
+  if (source !== undefined && holdFor.kind === 'given' && holdFor.value > 0)
+    faults.push(`${holdFor.source} does not go with ${source}, which keeps the lock: leave it out`);
+  const [line, zone] = [valueOf(schedule), valueOf(timezone)];
+  if (line === undefined || zone === undefined || maxRuntime.kind === 'faulty') return undefined;
+  if (catchUp.kind === 'faulty' || overlap.kind === 'faulty' || jitter.kind === 'faulty') return undefined;
+  return {
+    ...{ line, zone, catchUp: catchUp.value, overlap: overlap.value, jitterMs: jitter.value },
+    ...{ attempts: valueOf(attempts) ?? 1, startDeadlineMs: deadlineOf(readings, faults) },
+  };
+}
+
+/** What a take-over may need: another's lease, and clocks that differ. */
+const clocksMayDifferMs = 30_000;
+
+/** One that a take-over cannot keep would skip ticks for nothing. */
+function deadlineOf({ startDeadline, leaseDuration, foreignGrace }: Readings, faults: string[]): number | undefined {
+  const [deadlineMs, leaseMs] = [valueOf(startDeadline), valueOf(leaseDuration)];
+  if (deadlineMs === undefined || leaseMs === undefined) return deadlineMs;
+  const leastMs = leaseMs + (valueOf(foreignGrace) ?? (leaseMs * 7) / 15) + clocksMayDifferMs;
+  if (deadlineMs >= leastMs) return deadlineMs;
+  const parts = 'the lease duration, the grace for foreign holders and 30 s for clocks';
+  faults.push(`${sourceOf(startDeadline) ?? ''}: expected at least ${String(Math.ceil(leastMs / 1000))}s: ${parts}`);
+  return undefined;
 }
 
 const timingOptions = {

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { Ending } from '../cli/exit-status.ts';
 import type { WriteRequest } from '../locks/lock.ts';
-import { limitMs, type Look, type Opened } from './look.ts';
+import { absentText, limitMs, type Look, type Opened } from './look.ts';
 
 /** Another's write may come in between, and a renewal comes every 2 s. */
 const mostTries = 5;
@@ -26,7 +26,7 @@ export async function alter(
   for (let tries = 0; tries < mostTries; tries += 1) {
     const seen = await look();
     const { sighting } = seen;
-    if (sighting.kind === 'absent') return no(`${fullName} does not exist: it was never taken, or it was deleted`);
+    if (sighting.kind === 'absent') return no(absentText(fullName));
     if (sighting.kind === 'unreadable')
       return { kind: 'refused', faults: [`the record of ${fullName} cannot be read, so it is not written`] };
     const alteration = alterationOf(seen);

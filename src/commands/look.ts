@@ -154,19 +154,31 @@ export async function readOnce(lock: Lock, fullName: string): Promise<Look> {
 
 /** One lock, as it surely is. A local one that is not there is not made by looking. */
 export async function lookAt(asked: Asked, place: LockPlace, context: Context, clock: Clock): Promise<Look> {
-  const { store } = asked;
-  if (store.kind === 'local') {
-    const { namespace = 'default', name } = place;
-    const all = await listAll({ ...asked, namespace }, context, clock);
-    const fullName = `${namespace}/${name}`;
-    if (!all.some((look) => look.fullName === fullName)) return lookOf(fullName, { kind: 'absent' }, undefined);
-  }
+  const missing = await missingLocally(asked, place, context, clock);
+  if (missing !== undefined) return lookOf(missing, { kind: 'absent' }, undefined);
   const opened = await openOne(asked, place, context, clock);
   try {
     return await readSurely(opened, clock, context.desk.stop);
   } finally {
     opened.lock.close();
   }
+}
+
+/** The full name of a local lock that is not there, which opening it would make. */
+async function missingLocally(
+  asked: Asked,
+  { namespace = 'default', name }: LockPlace,
+  context: Context,
+  clock: Clock,
+): Promise<string | undefined> {
+  if (asked.store.kind !== 'local') return undefined;
+  const fullName = `${namespace}/${name}`;
+  const all = await listAll({ ...asked, namespace }, context, clock);
+  return all.some((look) => look.fullName === fullName) ? undefined : fullName;
+}
+
+export function absentText(fullName: string): string {
+  return `${fullName} does not exist: it was never taken, or it was deleted`;
 }
 
 /** Shows a lock now and whenever something of it but a renewal has changed, until it is asked to stop. */
@@ -252,7 +264,10 @@ export async function orRefused<T>(
   }
 }
 
-/** Opens a lock for `work`, and closes it after that. Whatever is thrown is why the verb cannot tell. */
+/**
+ * Opens a lock for `work`, and closes it after that. Whatever is thrown is why the verb cannot tell. A local one that is
+ * not there is not made by asking.
+ */
 export async function onLock(
   asked: Asked,
   place: LockPlace,
@@ -261,6 +276,8 @@ export async function onLock(
   work: (opened: Opened) => Promise<Ending>,
 ): Promise<Ending> {
   try {
+    const missing = await missingLocally(asked, place, context, clock);
+    if (missing !== undefined) return { kind: 'answered', text: '', no: true, remark: absentText(missing) };
     const opened = await openOne(asked, place, context, clock);
     try {
       return await work(opened);

@@ -7,11 +7,11 @@ import type { Ending } from '../cli/exit-status.ts';
 import { type Clock, shownElapsed, systemClock } from '../clock.ts';
 import { nameCap, printable } from '../common/printable.ts';
 import { span } from '../common/quantity.ts';
-import { type Pause, pauseAt, pauseText } from '../locks/instructions.ts';
+import { type Pause, pauseAt, pauseText, timeText } from '../locks/instructions.ts';
 import { alter, isEnding, no } from './alter.ts';
 import type { Context } from './command.ts';
-import { follow, type Look, onLock, type Opened, type Printed, readAskedOne, readOnce } from './look.ts';
-import { isObeying, reasonBy, within } from './steering.ts';
+import { type Look, onLock, type Opened, type Printed, readAskedOne, readOnce, readSurely } from './look.ts';
+import { isObeying, reasonBy, untilGone, within } from './steering.ts';
 
 export async function pause(context: Context): Promise<Ending | Printed> {
   const read = readAskedOne(context, ['lock', 'ask', 'until']);
@@ -45,13 +45,13 @@ async function keepFrom(
   );
   const holder = holderOf(result);
   if (holder === '' || timeoutMs === 0) return { kind: 'answered', text: '' };
-  if (!isObeying(result)) {
-    const who = printable(holder, nameCap);
-    return no(
-      `${who} holds it, is not a leader-run and does not stop: end it in its own way; leader-run will not take the lock`,
-    );
-  }
-  return await released(opened, holder, timeoutMs, context, clock);
+  if (isObeying(result)) return await released(opened, holder, timeoutMs, context, clock);
+  const who = printable(holder, nameCap);
+  if (result.state === 'over' && (await readSurely(opened, clock, context.desk.stop)).state === 'over')
+    return { kind: 'answered', text: `the lease of ${who} is over\n` };
+  return no(
+    `${who} holds it, is not a leader-run and does not stop: end it in its own way; leader-run will not take the lock`,
+  );
 }
 
 /** Until the holder has given the lock back, or its lease is over. */
@@ -64,19 +64,20 @@ async function released(
 ): Promise<Ending> {
   const since = clock.now();
   const who = printable(holder, nameCap);
-  const seen: { end: 'given' | 'over' | undefined } = { end: undefined };
   context.print(`${who} is ending its command\n`);
-  await within(timeoutMs, clock, context.desk.stop, (stop) =>
-    follow(opened, clock, stop, (look) => {
-      seen.end = holderOf(look) !== holder ? 'given' : look.state === 'over' ? 'over' : undefined;
-      return seen.end !== undefined;
-    }),
-  );
+  const end = await within(timeoutMs, clock, context.desk.stop, (stop) => untilGone(opened, holder, clock, stop));
   const took = span(shownElapsed(clock.now(), since));
-  if (seen.end === 'given') return { kind: 'answered', text: `${who} gave the lock back, ${took} after the request\n` };
-  if (seen.end === 'over') return { kind: 'answered', text: `the lease of ${who} is over\n` };
-  if (context.desk.stop.aborted) return no('stopped waiting; the pause stands');
-  return no(`${who} still holds the lock after ${took}: its command may still be ending; the pause stands`);
+  switch (end) {
+    case 'given':
+      return { kind: 'answered', text: `${who} gave the lock back, ${took} after the request\n` };
+    case 'over':
+      return { kind: 'answered', text: `the lease of ${who} is over\n` };
+    case 'deleted':
+      return no(`${opened.fullName} was deleted, and the pause with it`);
+    case undefined:
+      if (context.desk.stop.aborted) return no('stopped waiting; the pause stands');
+      return no(`${who} still holds the lock after ${took}: its command may still be ending; the pause stands`);
+  }
 }
 
 export async function resume(context: Context): Promise<Ending | Printed> {
@@ -110,8 +111,4 @@ function instructionsOf({ sighting }: Look) {
 
 function holderOf({ sighting }: Look): string {
   return sighting.kind === 'record' ? sighting.record.holderIdentity : '';
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -9,16 +9,20 @@ import { findCommand } from '../child/lookup.ts';
 import { watchZombies } from '../child/pid-1.ts';
 import { createSupervisor, type Supervisor } from '../child/supervisor.ts';
 import { procBlindness, procFault } from '../child/sweep.ts';
-import { type Config, type Once, readConfig } from '../cli/config.ts';
+import { type Config, type Once, readConfig, type ScheduleConfig } from '../cli/config.ts';
 import { systemFacts } from '../cli/facts.ts';
 import { refusedLock } from '../cli/place.ts';
 import { type Ending, exitStatus, lastSentence, type RunEnding } from '../cli/exit-status.ts';
 import { type Clock, surelyElapsed, systemClock } from '../clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
+import { span } from '../common/quantity.ts';
 import { LeaderElector } from '../elector/leader-elector.ts';
 import type { Job } from '../job/key.ts';
 import { notesOf } from '../job/once.ts';
+import type { Plan } from '../job/schedule.ts';
+import type { Notes } from '../elector/notes.ts';
+import type { Rounds } from '../rounds.ts';
 import type { Patience } from '../elector/state.ts';
 import { type OpenLock, openLock } from '../locks/open.ts';
 import { eventsOn } from '../observe/announcer.ts';
@@ -61,13 +65,15 @@ async function lead(config: Config, context: Context): Promise<Ending> {
   const clock = systemClock();
   const job = config.once && (await jobOf(config.once, clock.now().wall));
   if (job && 'fault' in job) return { kind: 'refused', faults: [job.fault] };
+  const scheduled = config.schedule && (await scheduleOf(config.schedule, clock.now().wall));
+  if (scheduled && 'fault' in scheduled) return { kind: 'refused', faults: [scheduled.fault] };
   const { logFormat: format, logLevel: level, colour } = config;
   const after: Clock['after'] = (ms, callback) => clock.after(ms, callback);
   const log = await openLog({ format, level, colour, after, wall: () => clock.now().wall });
   context.desk.reportTo(log.report, () => clock.now().mono);
   let ending: RunEnding;
   try {
-    const stage = await open(config, job, context, clock, log.report);
+    const stage = await open(config, job, scheduled, context, clock, log.report);
     ending = await play(stage, config, context, clock, log.report);
     await close(stage);
   } catch (error) {
@@ -94,11 +100,50 @@ async function jobOf(once: Once, wallMs: number): Promise<Job | { readonly fault
     : { kind: 'tick', key, attempts };
 }
 
+/** What runs at ticks, once the lock's full name is known. */
+interface Scheduled {
+  readonly notes: Notes;
+  readonly rounds: Rounds;
+}
+
+type Scheduling = (lock: string) => Scheduled;
+
+/** Loaded for a schedule alone. */
+async function scheduleOf(
+  { line, zone, ...rest }: ScheduleConfig,
+  wallMs: number,
+): Promise<Scheduling | { readonly fault: string }> {
+  const [{ openSchedule, shortestPeriodMs }, { dueOf, nextStart, notesOfSchedule, specOf }] = await Promise.all([
+    import('../job/tick.ts'),
+    import('../job/schedule.ts'),
+  ]);
+  const schedule = openSchedule(line, zone, wallMs);
+  if ('fault' in schedule) return { fault: `--schedule: ${schedule.fault}` };
+  const periodMs = shortestPeriodMs(schedule.value, wallMs);
+  if (rest.jitterMs >= periodMs)
+    return {
+      fault: `--jitter ${span(rest.jitterMs)}: expected less than ${span(periodMs)}, which lies between two ticks`,
+    };
+  return (lock) => {
+    const plan: Plan = { schedule: schedule.value, lock, ...rest };
+    return {
+      notes: notesOfSchedule(plan),
+      rounds: {
+        name: specOf(plan),
+        attempts: plan.attempts,
+        dueOf: (beside, now) => dueOf(plan, beside, now),
+        replacedAt: plan.overlap === 'replace' ? (now) => nextStart(plan, now) : undefined,
+      },
+    };
+  };
+}
+
 /** All that has to be closed again. */
 interface Stage {
   /** `namespace/name`. */
   readonly lock: string;
   readonly job: Job | undefined;
+  readonly rounds: Rounds | undefined;
   readonly elector: LeaderElector;
   readonly supervisor: Supervisor;
   /** The lock object's Events, where there are any. */
@@ -109,6 +154,7 @@ interface Stage {
 async function open(
   config: Config,
   job: Job | undefined,
+  scheduling: Scheduling | undefined,
   { env, version }: Context,
   clock: Clock,
   report: Report,
@@ -143,6 +189,7 @@ async function open(
   const ours = [...(hidden === undefined ? [] : [hidden]), ...environmentWarnings(env, process.pid)];
   for (const message of [...ours, ...warnings]) warn(message);
   watchZombies(clock, report);
+  const scheduled = scheduling?.(fullName);
   const announce = config.events ? lock.announce : undefined;
   const kubeEvents = announce && eventsOn({ announce, identity, report, clock });
   const elector = new LeaderElector({
@@ -156,13 +203,13 @@ async function open(
     ...timing,
     foreignGraceMs: config.foreignGraceMs,
     newLockWaitMs: config.newLockWaitMs,
-    notes: job && notesOf(job),
+    notes: job ? notesOf(job) : scheduled?.notes,
   });
-  return { lock: fullName, job, elector, supervisor, kubeEvents, loggedIn };
+  return { lock: fullName, job, rounds: scheduled?.rounds, elector, supervisor, kubeEvents, loggedIn };
 }
 
 async function play(stage: Stage, config: Config, { desk }: Context, clock: Clock, report: Report): Promise<RunEnding> {
-  const { lock, job, elector, supervisor } = stage;
+  const { lock, job, rounds, elector, supervisor } = stage;
   const { lostGraceMs, leaseDurationMs } = config.timing;
   const { identity, onLost, stopSignal, stopGraceMs, holdForMs, maxRuntimeMs } = config;
   // While the first request is under way.
@@ -186,6 +233,7 @@ async function play(stage: Stage, config: Config, { desk }: Context, clock: Cloc
     holdForMs,
     maxRuntimeMs,
     attempts: job && { atMost: job.attempts },
+    rounds,
   });
   if (ending.kind === 'lost') return { ...ending, status: config.lostStatus };
   if (ending.kind === 'settled')

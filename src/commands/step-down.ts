@@ -7,7 +7,7 @@ import type { Ending } from '../cli/exit-status.ts';
 import { type Clock, shownElapsed, systemClock } from '../clock.ts';
 import { nameCap, printable } from '../common/printable.ts';
 import { span } from '../common/quantity.ts';
-import { stepDownText } from '../locks/instructions.ts';
+import { pauseAt, stepDownText } from '../locks/instructions.ts';
 import type { Sighting } from '../locks/lock.ts';
 import { alter, isEnding, no } from './alter.ts';
 import type { Context } from './command.ts';
@@ -44,6 +44,11 @@ async function handOver(opened: Opened, wanted: Wanted, context: Context, clock:
           state === 'over' ? `the lease of ${printable(holder, nameCap)} is over` : `nobody holds ${fullName}`;
         return { kind: 'ending', ending: { kind: 'answered', text: `nothing to do: ${why}\n` } };
       }
+      if (holder === wanted.to)
+        return {
+          kind: 'ending',
+          ending: { kind: 'answered', text: `nothing to do: ${printable(holder, nameCap)} leads already\n` },
+        };
       if (!isObeying(look)) return { kind: 'ending', ending: no(foreign(fullName, holder)) };
       const instructions = sighting.kind === 'record' ? sighting.instructions : undefined;
       const text = stepDownText(holder, wanted.reason);
@@ -63,11 +68,16 @@ async function outcome(opened: Opened, before: Look, wanted: Wanted, context: Co
   const since = clock.now();
   const took = (): string => span(shownElapsed(clock.now(), since));
   const from = printable(holderOf(before.sighting), nameCap);
-  const seen: { isFree: boolean; next: string | undefined } = { isFree: false, next: undefined };
+  const seen: { isFree: boolean; isPaused: boolean; next: string | undefined } = {
+    isFree: false,
+    isPaused: false,
+    next: undefined,
+  };
   await within(wanted.timeout, clock, context.desk.stop, (stop) =>
     follow(opened, clock, stop, ({ sighting }) => {
       const holder = holderOf(sighting);
-      if (holder === '' && !seen.isFree) {
+      seen.isPaused = sighting.kind === 'record' && pauseAt(sighting.instructions, clock.now().wall) !== undefined;
+      if (sighting.kind === 'record' && holder === '' && !seen.isFree) {
         seen.isFree = true;
         context.print(`${from} gave it back, ${took()} after the request\n`);
       }
@@ -84,8 +94,10 @@ async function outcome(opened: Opened, before: Look, wanted: Wanted, context: Co
       : { kind: 'answered', text, no: true, remark: `it is not ${wanted.to}` };
   }
   if (context.desk.stop.aborted) return no('stopped waiting; the request stands');
-  if (seen.isFree)
-    return no(`nobody has taken ${fullName} within ${span(wanted.timeout)}: is there another candidate?`);
+  if (seen.isFree) {
+    const why = seen.isPaused ? 'it is paused' : 'is there another candidate?';
+    return no(`nobody has taken ${fullName} within ${span(wanted.timeout)}: ${why}`);
+  }
   return no(
     `${from} has not handed over within ${span(wanted.timeout)}: its command may still be ending; the request stands`,
   );

@@ -255,8 +255,8 @@ function obey(turn: Turn, sighting: Present): void {
   }
   const deposal = turn.s.deposed === undefined ? deposalIn(turn, sighting) : undefined;
   if (deposal === undefined) return;
-  // The work ends in its own time, and then the lock is given back.
-  set(turn, { deposed: deposal.by });
+  // The work ends in its own time, and then the lock is given back. What was wished for was wished for before that.
+  set(turn, { deposed: deposal.by, wish: undefined });
   report(turn, { kind: 'deposed', ...deposal });
   turn.effects.push({ kind: 'deposed' });
 }

@@ -6,7 +6,7 @@
 // Invariants: a claim is stored before its command starts, so starts of a key <= attempts; an outcome replaces the
 // claim of the very process that ran it, or is not written; what leader-run stopped is not done.
 
-import type { Claim, Entry, JobRecord, Outcome, Reading } from './record.ts';
+import type { Claim, Entry, JobRecord, Outcome, Reading, SkipReason } from './record.ts';
 import { isTick, nameOf, timeText } from './record.ts';
 
 /** What is to run once. */
@@ -94,7 +94,7 @@ export function begin(
 
 /** How a term of ours ended for its key. */
 export type Ending =
-  | Exclude<Outcome, { kind: 'unknown' }>
+  | Exclude<Outcome, { kind: 'unknown' | 'skipped' }>
   /** Surely nothing was started under the claim, which therefore does not count. */
   | { readonly kind: 'unstarted' };
 
@@ -179,7 +179,20 @@ export function mark(reading: Reading, key: string, by: string, holder: HolderRu
 
 /** With nothing remembered: what a person may put in the place of a record that cannot be read. */
 export function emptyRecord(wallMs: number): JobRecord {
-  return { since: timeText(wallMs), cursor: undefined, claim: undefined, entries: [] };
+  return { since: timeText(wallMs), cursor: undefined, schedule: undefined, claim: undefined, entries: [] };
+}
+
+/** Ticks after the cursor, up to this one, were passed over: none of them begins any more. */
+export function skip(
+  record: JobRecord,
+  ticks: { readonly upTo: string; readonly why: SkipReason; readonly count: number },
+  by: string,
+  wallMs: number,
+): JobRecord {
+  const { upTo, why, count } = ticks;
+  const at = timeText(wallMs);
+  const entry: Entry = { key: upTo, outcome: { kind: 'skipped', why, count }, attempts: 0, at, tookMs: undefined, by };
+  return { ...record, cursor: later(record.cursor, upTo), entries: put(record.entries, entry) };
 }
 
 function recordOf(reading: Reading): JobRecord | undefined {
@@ -213,7 +226,8 @@ function unknownEnd({ key, attempt: attempts, at, by }: Claim): Entry {
   return { key, outcome: { kind: 'unknown' }, attempts, at, tookMs: undefined, by };
 }
 
-function withoutClaim(record: JobRecord): JobRecord {
+/** A claim that no process will settle any more is an attempt of unknown outcome. */
+export function withoutClaim(record: JobRecord): JobRecord {
   return record.claim === undefined ? record : over(record, record.claim, unknownEnd(record.claim));
 }
 

@@ -31,7 +31,7 @@ export interface WorkEnd {
 }
 
 /** Two clocks that are kept differ by less, and an answer does not travel for as long. */
-const tooFarAheadMs = 30_000;
+export const tooFarAheadMs = 30_000;
 
 export function notesOf(job: Job): Notes {
   return {
@@ -45,14 +45,17 @@ export function notesOf(job: Job): Notes {
       const begun = begin(read(page.note), job, runnerOf(page), page.wallMs);
       return begun.kind === 'begun' ? { note: formatJobs(begun.record) } : { verdict: begun };
     },
-    releasing: (page) => {
-      const reading = read(page.note);
-      const claim = claimIn(reading);
-      const end = claim && endOf(claim, page);
-      const record = end && settle(reading, claim, end.ending, page.wallMs, end.tookMs);
-      return record && formatJobs(record);
-    },
+    releasing,
   };
+}
+
+/** With the outcome of what was claimed, if this process knows it. */
+export function releasing(page: Page): string | undefined {
+  const reading = read(page.note);
+  const claim = claimIn(reading);
+  const end = claim && endOf(claim, page);
+  const record = end && settle(reading, claim, end.ending, page.wallMs, end.tookMs);
+  return record && formatJobs(record);
 }
 
 /** The verdict of these rules, as it comes back from the elector, which knows no word of it. */
@@ -75,12 +78,13 @@ export function attemptIn(note: string | undefined): Attempt | undefined {
     LEADER_RUN_KEY: claim.key,
     LEADER_RUN_ATTEMPT: String(claim.attempt),
     // Empty rather than missing, or the command would be told of the job that leader-run itself may run in.
+    LEADER_RUN_TICK: claim.isTick ? claim.key : '',
     LEADER_RUN_LAST_SUCCESS: lastSuccess(reading)?.at ?? '',
   };
   return { claim, environment };
 }
 
-function runnerOf({ identity, run, work }: Page): Runner {
+export function runnerOf({ identity, run, work }: Page): Runner {
   const isUnstarted = (work?.end as WorkEnd | undefined)?.ending.kind === 'unstarted';
   return { identity, run, started: isUnstarted ? undefined : claimIn(read(work?.note)) };
 }
@@ -94,7 +98,7 @@ function endOf(claim: Claim, { run, work }: Page): WorkEnd | undefined {
   return work?.end as WorkEnd | undefined;
 }
 
-function claimIn(reading: Reading): Claim | undefined {
+export function claimIn(reading: Reading): Claim | undefined {
   return reading.kind === 'record' ? reading.record.claim : undefined;
 }
 
@@ -107,7 +111,7 @@ let last: { readonly note: string | undefined; readonly reading: Reading } = {
 };
 
 /** The core asks at every step, and a note changes rarely. */
-function read(note: string | undefined): Reading {
+export function read(note: string | undefined): Reading {
   if (note !== last.note) last = { note, reading: parseJobs(note) };
   return last.reading;
 }

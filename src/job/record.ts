@@ -34,7 +34,24 @@ export type Outcome =
   /** leader-run stopped it for another reason, whatever its status was then. */
   | { readonly kind: 'interrupted' }
   /** It was claimed, and no outcome was ever noted. */
-  | { readonly kind: 'unknown' };
+  | { readonly kind: 'unknown' }
+  /** Ticks of a schedule for which nothing was started, of which the key is the newest. `count`: see `mostCounted`. */
+  | { readonly kind: 'skipped'; readonly why: SkipReason; readonly count: number };
+
+const skipReasons = [
+  /** No holder claimed it in time for it to be the one that is caught up with. */
+  'missed',
+  /** The command of an earlier tick was running. */
+  'overlap',
+  /** The lock was paused. */
+  'paused',
+  /** It was older than --start-deadline when its turn came. */
+  'late',
+] as const;
+export type SkipReason = (typeof skipReasons)[number];
+
+/** Skipped ticks are counted up to here; a line may have millions of them. */
+export const mostCounted = 1000;
 
 /** What is remembered of a key. */
 export interface Entry {
@@ -65,8 +82,10 @@ export interface Claim {
 export interface JobRecord {
   /** When this memory began: what ran before is not known. */
   readonly since: string;
-  /** The newest tick of which an attempt is over; no older one begins. */
+  /** The newest tick of which an attempt is over; no older one begins. On a schedule, all up to it are settled. */
   readonly cursor: string | undefined;
+  /** `0 3 * * * Europe/Berlin`: the cron line whose ticks the cursor counts. */
+  readonly schedule: string | undefined;
   readonly claim: Claim | undefined;
   /** The newest first. */
   readonly entries: readonly Entry[];
@@ -84,19 +103,20 @@ export function parseJobs(text: string | undefined): Reading {
   if (text === undefined) return { kind: 'absent' };
   const value = parseJson(text);
   if (!isJson(value)) return unreadable('it is not a JSON object');
-  const { v, since, cursor, run, keys, ...others } = value;
+  const { v, since, cursor, schedule, run, keys, ...others } = value;
   if (v !== 1) return unreadable('another version of leader-run wrote it');
   // A field that this version does not know may be why a key must not run, and writing the record would drop it.
   if (Object.keys(others).length > 0) return unreadable('it has fields that this version of leader-run does not know');
   if (!isTime(since)) return unreadable('since is not a time');
   if (cursor !== undefined && !isTick(cursor)) return unreadable('cursor is not a tick');
+  if (schedule !== undefined && !isSchedule(schedule)) return unreadable('schedule is not a cron line with a zone');
   const claim = run === undefined ? undefined : claimOf(run);
   if (run !== undefined && claim === undefined) return unreadable('run is not a claim');
   if (!Array.isArray(keys)) return unreadable('keys is not a list');
   const entries = keys.flatMap((item: unknown) => entryOf(item) ?? []);
   if (entries.length < keys.length) return unreadable('keys has an item that is not an entry');
   if (new Set(entries.map(({ key }) => key)).size < entries.length) return unreadable('keys has a key twice');
-  return { kind: 'record', record: { since, cursor, claim, entries } };
+  return { kind: 'record', record: { since, cursor, schedule, claim, entries } };
 }
 
 /** Drops the oldest entries until the text fits. */
@@ -121,10 +141,10 @@ export function nameOf(identity: string): string {
   return Array.from(name).slice(0, longestName).join('');
 }
 
-function textOf({ since, cursor, claim }: JobRecord, entries: readonly Entry[]): string {
+function textOf({ since, cursor, schedule, claim }: JobRecord, entries: readonly Entry[]): string {
   const run = claim && itemOfClaim(claim);
   // JSON leaves out what is undefined.
-  return JSON.stringify({ v: 1, since, cursor, run, keys: entries.map(itemOf) });
+  return JSON.stringify({ v: 1, since, cursor, schedule, run, keys: entries.map(itemOf) });
 }
 
 function itemOfClaim({ key, isTick, attempt: n, by, at, run: id }: Claim): Json {
@@ -134,6 +154,7 @@ function itemOfClaim({ key, isTick, attempt: n, by, at, run: id }: Claim): Json 
 function itemOf({ key, outcome, attempts, at, tookMs, by }: Entry): readonly (string | number | null)[] {
   const item = [key, wordOf(outcome), attempts, at, tookMs ?? null, by];
   if (outcome.kind === 'failed') return [...item, outcome.status];
+  if (outcome.kind === 'skipped') return [...item, outcome.why, outcome.count];
   return outcome.kind === 'max-runtime' ? [...item, 'max-runtime'] : item;
 }
 
@@ -157,6 +178,11 @@ function outcomeOf(word: unknown, causes: readonly unknown[]): Outcome | undefin
     if (cause === 'max-runtime') return { kind: 'max-runtime' };
     return isCount(cause) ? { kind: 'failed', status: cause } : undefined;
   }
+  if (word === 'skipped' && causes.length === 2) {
+    const why = skipReasons.find((reason) => reason === cause);
+    const [, count] = causes;
+    return why !== undefined && isCount(count) && count > 0 ? { kind: 'skipped', why, count } : undefined;
+  }
   if (causes.length > 0) return undefined;
   return word === 'ok' || word === 'interrupted' || word === 'unknown' ? { kind: word } : undefined;
 }
@@ -171,6 +197,11 @@ function claimOf(value: unknown): Claim | undefined {
 
 function isKeyText(value: unknown): value is string {
   return typeof value === 'string' && isKey(value);
+}
+
+/** Five fields, each of characters that a cron line has, and a zone's name. */
+function isSchedule(value: unknown): value is string {
+  return typeof value === 'string' && /^(?:[0-9*/,-]{1,200} ){5}[A-Za-z0-9_+/-]{1,64}$/.test(value);
 }
 
 function isCount(value: unknown): value is number {

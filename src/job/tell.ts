@@ -19,6 +19,8 @@ export function outcomeText(outcome: Ending | Outcome): string {
       return 'of unknown outcome';
     case 'unstarted':
       return 'not started';
+    case 'skipped':
+      return `skipped (${outcome.why})`;
     case 'ok':
     case 'interrupted':
       return outcome.kind;

@@ -29,10 +29,34 @@ export function openSchedule(text: string, zoneName: string, wallMs: number): Pa
 }
 
 /** The key of the run that is due; undefined before the first tick of all. */
-export function newestTick({ cron }: Schedule, wallMs: number): string | undefined {
+export function newestTick(schedule: Schedule, wallMs: number): string | undefined {
+  const [tick] = newestTicks(schedule, wallMs, 1);
+  return tick === undefined ? undefined : timeText(tick);
+}
+
+/** Those up to an instant, the oldest first. */
+export function newestTicks({ cron }: Schedule, wallMs: number, count: number): number[] {
   // croner answers with what lies before a time.
-  const [tick] = cron.previousRuns(1, new Date(wallMs + 1));
-  return tick && timeText(tick.getTime());
+  return cron
+    .previousRuns(count, new Date(wallMs + 1))
+    .map((tick) => tick.getTime())
+    .sort((a, b) => a - b);
+}
+
+/** The shortest time between two of the next ticks: enough of them for a week of any minute, and for a year of days. */
+export function shortestPeriodMs(schedule: Schedule, wallMs: number): number {
+  const ticks = comingTicks(schedule, wallMs, 400);
+  return ticks.reduce((shortest, tick, i) => Math.min(shortest, tick - (ticks[i - 1] ?? -Infinity)), Infinity);
+}
+
+/** Those after one instant and up to another, the oldest first; at most `most`. */
+export function ticksBetween({ cron }: Schedule, afterMs: number, untilMs: number, most: number): number[] {
+  const ticks: number[] = [];
+  for (let at = cron.nextRun(new Date(afterMs)); at !== null && ticks.length < most; at = cron.nextRun(at)) {
+    if (at.getTime() > untilMs) break;
+    ticks.push(at.getTime());
+  }
+  return ticks;
 }
 
 /** Those after an instant, as milliseconds since 1970; at most `count`. */

@@ -65,8 +65,14 @@ export function pauseAt(instructions: Instructions | undefined, wallMs: number):
 }
 
 export function pauseText({ untilMs, reason }: Pause): string {
-  const until = untilMs === undefined ? '' : new Date(untilMs).toISOString().replace(/\.\d+Z$/, 'Z');
-  return [until, reason].filter((part) => part !== '').join(' ');
+  if (untilMs !== undefined) return [timeText(untilMs), reason].filter((part) => part !== '').join(' ');
+  // A reason that begins with a time would be read as the end of the pause.
+  return pauseIn({ pause: reason })?.untilMs === undefined ? reason : `reason: ${reason}`;
+}
+
+/** RFC 3339, without fractions where they are 0. */
+export function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace('.000Z', 'Z');
 }
 
 /** The reason why the holder of this name is to step down; undefined: it is not asked to. */

@@ -2,6 +2,7 @@
 // An event carries facts, not sentences; the logger words them. Knows neither who reports an event nor who reads it.
 // Invariant: no event carries a credential, a kubeconfig's content or the command's environment.
 
+import type { SkipReason } from '../job/record.ts';
 import type { Trouble } from '../locks/lock.ts';
 
 export type LossReason =
@@ -90,6 +91,12 @@ export type Event =
     }
   /** It has ended; `stored`: all others will know how. */
   | { readonly kind: 'attempt-ended'; readonly key: string; readonly outcome: string; readonly stored: boolean }
+  /** The ticks of a schedule count from now on: the lock knew none, or another. */
+  | { readonly kind: 'schedule'; readonly schedule: string }
+  /** `next`: RFC 3339; '' where no tick will come. */
+  | { readonly kind: 'waiting'; readonly schedule: string; readonly next: string }
+  /** So many ticks up to this one were passed over. */
+  | { readonly kind: 'skipped'; readonly key: string; readonly why: SkipReason; readonly count: number }
   | { readonly kind: 'command-started'; readonly pid: number; readonly command: string }
   | {
       readonly kind: 'command-ended';
@@ -103,7 +110,16 @@ export type Event =
       readonly kind: 'signalled';
       readonly signal: string;
       readonly why:
-        'forwarded' | 'asked' | 'deposed' | 'lost' | 'max-runtime' | 'grace-over' | 'left-over' | 'leash' | 'unguarded';
+        | 'forwarded'
+        | 'asked'
+        | 'deposed'
+        | 'lost'
+        | 'max-runtime'
+        | 'replaced'
+        | 'grace-over'
+        | 'left-over'
+        | 'leash'
+        | 'unguarded';
     }
   | { readonly kind: 'unkillable'; readonly pids: readonly number[] }
   | { readonly kind: 'guardian-replaced'; readonly why: string }

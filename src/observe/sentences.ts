@@ -34,6 +34,8 @@ export function levelOf(event: Event): LogLevel {
       return event.zombies > 0 ? 'warn' : 'info';
     case 'signalled':
       return ['leash', 'grace-over', 'unguarded', 'max-runtime'].includes(event.why) ? 'warn' : 'info';
+    case 'skipped':
+      return 'warn';
     case 'attempt-ended':
       return event.stored && event.outcome === 'ok' ? 'info' : 'warn';
     case 'note':
@@ -54,6 +56,8 @@ export function levelOf(event: Event): LogLevel {
     case 'holding':
     case 'left-held':
     case 'attempt':
+    case 'schedule':
+    case 'waiting':
     case 'command-started':
     case 'command-ended':
     case 'ignored-signal':
@@ -150,6 +154,19 @@ export function sentence(event: Event): string {
       return event.stored
         ? `noted at the lock: key ${printable(event.key)} is ${printable(event.outcome)}`
         : `could not note at the lock that key ${printable(event.key)} is ${printable(event.outcome)}: it counts as an attempt whose end is not known`;
+    case 'schedule':
+      return `the ticks of ${printable(event.schedule)} count from now on`;
+    case 'waiting':
+      return event.next === ''
+        ? `waiting: ${printable(event.schedule)} never comes again`
+        : `waiting for the next tick of ${printable(event.schedule)}, at ${printable(event.next)}`;
+    case 'skipped': {
+      const ticks =
+        event.count === 1
+          ? `tick ${printable(event.key)}`
+          : `${count(event.count, 'tick')} up to ${printable(event.key)}`;
+      return `skipped ${ticks}: ${skipReasons[event.why]}`;
+    }
     case 'command-started':
       return `started ${printable(event.command)} as process ${String(event.pid)}`;
     case 'command-ended': {
@@ -185,11 +202,19 @@ const signalReasons: Record<Extract<Event, { kind: 'signalled' }>['why'], string
   asked: 'to the command: leader-run was asked to stop',
   deposed: 'to the command: another is to lead',
   lost: 'to the command: leadership is lost',
+  replaced: 'to the command: its next tick has come',
   'max-runtime': 'to the command: it ran for as long as --max-runtime allows',
   'grace-over': 'to the command: its grace is over',
   'left-over': 'to what the command left running',
   leash: 'to the command: others may take the lock soon',
   unguarded: 'to the command: nothing would end it if leader-run could not',
+};
+
+const skipReasons: Record<Extract<Event, { kind: 'skipped' }>['why'], string> = {
+  missed: 'no candidate was there to run it, or only the last one is caught up with',
+  overlap: 'the command was still running',
+  paused: 'the lock was paused',
+  late: 'it is older than --start-deadline',
 };
 
 function lostSentence({ reason, holder, sinceRenewalMs }: Extract<Event, { kind: 'lost' }>): string {
@@ -227,7 +252,7 @@ function because(reason: string): string {
 }
 
 function until(time: string | undefined): string {
-  return time === undefined ? '' : ` until ${time}`;
+  return time === undefined ? '' : ` until ${printable(time)}`;
 }
 
 /** Messages come with or without their full stop; ours have none. */

@@ -51,7 +51,7 @@ test.each([
   { options: ['--once-per', 'v42', ...tick], faults: ['--once-per and --once-per-tick both name a key: leave out one of them'] },
   { options: ['--attempts', '1'], faults: [`--attempts: only with ${ways}, since it counts by key`] },
   { options: ['--done-exit-code', '1'], faults: [`--done-exit-code: only with ${ways}, since it counts by key`] },
-  { options: ['--timezone', 'UTC', '--once-per', 'v42'], faults: ['--timezone: only with --once-per-tick'] },
+  { options: ['--timezone', 'UTC', '--once-per', 'v42'], faults: ['--timezone: only with --once-per-tick or --schedule'] },
   {
     options: ['--hold-for', '1m', '--once-per', 'v42'],
     faults: ['--hold-for does not go with --once-per, which remembers the key: leave it out'],

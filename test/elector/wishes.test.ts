@@ -124,6 +124,16 @@ describe('a wish', () => {
     expect(granted(rig)).toEqual(['stored']);
   });
 
+  test('that waits while the holder learns that it is to give the lock back comes to nothing', () => {
+    const rig = leads().run(1990).later(20);
+    rig.feed({ kind: 'tick' });
+    rig.lock.ask({ pause: 'move' });
+    wish(rig, 'a').answer().run(3000);
+    expect(granted(rig)).toEqual([]);
+    expect(rig.lock.note).toBe('+');
+    expect(rig.reports.filter(({ kind }) => kind === 'deposed')).toHaveLength(1);
+  });
+
   test('comes to nothing without rules for it', () => {
     const rig = leader();
     wish(rig, 'a').run(6000);

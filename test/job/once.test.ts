@@ -101,12 +101,14 @@ test('the command is told its key, its attempt, and when anything succeeded last
   expect(attemptIn(taken(job))?.environment).toEqual({
     LEADER_RUN_KEY: 'v42',
     LEADER_RUN_ATTEMPT: '1',
+    LEADER_RUN_TICK: '',
     LEADER_RUN_LAST_SUCCESS: '',
   });
   const next = taken({ ...job, key: 'v43' }, { note: released(job, { kind: 'ok' }), run: 'run-b', wallMs: wallMs + 9000 });
   expect(attemptIn(next)?.environment).toEqual({
     LEADER_RUN_KEY: 'v43',
     LEADER_RUN_ATTEMPT: '1',
+    LEADER_RUN_TICK: '',
     LEADER_RUN_LAST_SUCCESS: '2026-11-26T10:00:00Z',
   });
 });

@@ -19,13 +19,13 @@ export function tick(key: string, attempts?: number): Job {
   return { kind: 'tick', key, attempts };
 }
 
-export function entry(key: string, kind: Outcome['kind'], attempts = 1): Entry {
+export function entry(key: string, kind: Exclude<Outcome['kind'], 'skipped'>, attempts = 1): Entry {
   const outcome: Outcome = kind === 'failed' ? { kind, status: 3 } : { kind };
   return { key, outcome, attempts, at, tookMs: kind === 'unknown' ? undefined : 88, by: 'pod-b' };
 }
 
 export function record(entries: readonly Entry[] = [], rest: Partial<JobRecord> = {}): JobRecord {
-  return { since: '2026-11-01T00:00:00Z', cursor: undefined, claim: undefined, entries, ...rest };
+  return { since: '2026-11-01T00:00:00Z', cursor: undefined, schedule: undefined, claim: undefined, entries, ...rest };
 }
 
 const anyTime = fc.integer({ min: 0, max: Date.parse('9999-12-31T23:59:59Z') }).map(timeText);
@@ -35,6 +35,11 @@ const anyName = fc.string({ unit: 'grapheme', maxLength: 253, size: 'max' }).map
 const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.constantFrom<Outcome>({ kind: 'ok' }, { kind: 'max-runtime' }, { kind: 'interrupted' }, { kind: 'unknown' }),
   fc.record({ kind: fc.constant('failed' as const), status: fc.nat(255) }),
+  fc.record({
+    kind: fc.constant('skipped' as const),
+    why: fc.constantFrom('missed' as const, 'overlap' as const, 'paused' as const, 'late' as const),
+    count: fc.integer({ min: 1, max: 1000 }),
+  }),
 );
 const anyEntry: fc.Arbitrary<Entry> = fc.record({
   key: anyKey,
@@ -58,6 +63,7 @@ const anyClaim: fc.Arbitrary<Claim> = fc
 export const anyRecord: fc.Arbitrary<JobRecord> = fc.record({
   since: anyTime,
   cursor: fc.option(anyTime, { nil: undefined }),
+  schedule: fc.constantFrom(undefined, '0 3 * * * UTC', '*/15 1-5,7 1 12 0 America/Argentina/ComodRivadavia'),
   claim: fc.option(anyClaim, { nil: undefined }),
   entries: fc.uniqueArray(anyEntry, { selector: ({ key }) => key, maxLength: 40, size: 'max' }),
 });

@@ -38,12 +38,24 @@ test('a pause that is written is read as it was meant', () => {
     { untilMs: six, reason: '' },
     { untilMs: undefined, reason: 'a move' },
     { untilMs: six, reason: 'a move' },
+    { untilMs: six + 250, reason: 'a move' },
+    { untilMs: six, reason: '2026-11-26T22:00:00Z was too early' },
   ]) {
     expect(pauseIn({ pause: pauseText(pause) })).toEqual(pause);
   }
   expect(pauseText({ untilMs: six, reason: 'a move' })).toBe('2026-11-27T06:00:00Z a move');
   expect(pauseIn({})).toBeUndefined();
 });
+
+test.each(['2026-11-26T22:00:00Z the deploy broke', ' 2030-01-01T00:00:00Z', '\n2030-01-01T00:00Z x'])(
+  'a pause without an end has none, though its reason begins with a time: %j',
+  (reason) => {
+    expect(pauseIn({ pause: pauseText({ untilMs: undefined, reason }) })).toEqual({
+      untilMs: undefined,
+      reason: `reason: ${reason}`,
+    });
+  },
+);
 
 test('a pause is on until its time, and without one until it is taken away', () => {
   expect(pauseAt({ pause: '2026-11-27T06:00:00Z x' }, six - 1)).toEqual({ untilMs: six, reason: 'x' });

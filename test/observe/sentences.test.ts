@@ -72,6 +72,37 @@ const rows: { readonly [K in Kind]: readonly Case<K>[] } = {
   ],
   paused: [['info', 'the lock is paused (move): not taking it', { reason: 'move', until: undefined }]],
   resumed: [['info', 'the lock is paused no more', {}]],
+  schedule: [['info', 'the ticks of 0 3 * * * UTC count from now on', { schedule: '0 3 * * * UTC' }]],
+  waiting: [
+    [
+      'info',
+      'waiting for the next tick of 0 3 * * * UTC, at 2026-11-27T03:00:00Z',
+      { schedule: '0 3 * * * UTC', next: '2026-11-27T03:00:00Z' },
+    ],
+    ['info', 'waiting: 0 3 * * * UTC never comes again', { schedule: '0 3 * * * UTC', next: '' }],
+  ],
+  skipped: [
+    [
+      'warn',
+      'skipped tick 2026-11-27T03:00:00Z: the command was still running',
+      { key: '2026-11-27T03:00:00Z', why: 'overlap', count: 1 },
+    ],
+    [
+      'warn',
+      'skipped 2 ticks up to 2026-11-27T03:00:00Z: no candidate was there to run it, or only the last one is caught up with',
+      { key: '2026-11-27T03:00:00Z', why: 'missed', count: 2 },
+    ],
+    [
+      'warn',
+      'skipped 3 ticks up to 2026-11-27T03:00:00Z: the lock was paused',
+      { key: '2026-11-27T03:00:00Z', why: 'paused', count: 3 },
+    ],
+    [
+      'warn',
+      'skipped tick 2026-11-27T03:00:00Z: it is older than --start-deadline',
+      { key: '2026-11-27T03:00:00Z', why: 'late', count: 1 },
+    ],
+  ],
   vanished: [
     ['warn', 'the lock was deleted: creating it again within this term', { leading: true, waitMs: 0 }],
     ['warn', 'the lock was deleted: its holder may still lead, so waiting 15 s', { leading: false, waitMs: 15_000 }],

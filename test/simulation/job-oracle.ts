@@ -80,7 +80,7 @@ export class JobOracle {
     if (claim?.key !== key || claim.attempt !== attempts)
       return this.#world.fail(`J2: an outcome of key ${key} without its claim`);
     const { kind } = outcome;
-    if (kind === 'max-runtime') return this.#world.fail('J2: nothing has a limit here');
+    if (kind === 'max-runtime' || kind === 'skipped') return this.#world.fail(`J2: nothing is ${kind} here`);
     this.seen[kind] += 1;
     if (claim.run !== writer) {
       if (kind !== 'unknown') this.#world.fail(`J3: ${writer} notes ${kind} for what ${claim.run} ran`);

@@ -79,6 +79,6 @@ export const mutants = [
     { file: 'src/elector/plan.ts', find: 'doubtful || s.mustRead', replace: 's.mustRead' },
   ], suites: [unit('test/elector/upstream.test.ts')] },
   { name: 'a deposed leader keeps the lock for --hold-for', file: 'src/run.ts', find: 'isLost ? 0 : holdMs', replace: "isLost && why !== 'deposed' ? 0 : holdMs", suites: [unit('test/run.test.ts')] },
-  { name: 'after the command has ended signals still go to it', file: 'src/run.ts', find: '  desk.attach(undefined);\n', replace: '', suites: [unit('test/run.test.ts')] },
-  { name: 'after a loss by deadline an unkillable process is waited for without end', file: 'src/run.ts', find: "graceMs: lostGraceMs, why: 'lost', patienceMs: 5 * leaseDurationMs", replace: "graceMs: lostGraceMs, why: 'lost'", suites: [unit('test/run.test.ts')] },
+  { name: 'after the command has ended signals still go to it', file: 'src/work.ts', find: '  desk.attach(undefined);\n', replace: '', suites: [unit('test/run.test.ts')] },
+  { name: 'after a loss by deadline an unkillable process is waited for without end', file: 'src/work.ts', find: "graceMs: lostGraceMs, why: 'lost', patienceMs: 5 * leaseDurationMs", replace: "graceMs: lostGraceMs, why: 'lost'", suites: [unit('test/run.test.ts')] },
 ];

@@ -8,7 +8,7 @@ export const mutants = [
   { name: 'an outcome is not in the write that gives the lock back', file: 'src/elector/plan.ts', find: 'const note = s.settings.notes?.releasing(pageOf(s, now));', replace: 'const note = undefined;', suites: jobs },
   { name: 'a claim is not in the write that takes the lock', file: 'src/elector/plan.ts', find: "const note = taking && 'note' in taking ? taking.note : undefined;", replace: 'const note = undefined;', suites: jobs },
   { name: 'the last key alone is remembered', file: 'src/job/record.ts', find: 'const entries = record.entries.slice(0, mostEntries);', replace: 'const entries = record.entries.slice(0, 1);', suites: jobs },
-  { name: 'what leader-run stopped counts as the command says', file: 'src/run.ts', find: "if (why !== 'ended' || end.failure !== undefined) return { kind: 'interrupted' };", replace: '', suites: jobs },
+  { name: 'what leader-run stopped counts as the command says', file: 'src/work.ts', find: "if (why !== 'ended' || end.failure !== undefined) return { kind: 'interrupted' };", replace: '', suites: jobs },
   { name: 'a claim under which nothing started is an attempt', file: 'src/job/key.ts', find: 'return claim.run === run && !(started !== undefined && isSameClaim(claim, started));', replace: 'return claim.run === run && started === undefined && claim.run === \'\';', suites: [...jobs, unit('test/job')] },
   { name: 'a claim that another left is no attempt', file: 'src/job/key.ts', find: 'const last = claim?.key === job.key ? unknownEnd(claim) : entry;', replace: 'const last = entry;', suites: jobs },
   { name: 'an outcome is noted for a claim of another', file: 'src/job/once.ts', find: 'if (claim.run !== run) return undefined;', replace: '', suites: [...jobs, unit('test/job')] },
