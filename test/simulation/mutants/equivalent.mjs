@@ -84,4 +84,5 @@ export const equivalents = [
   { file: 'src/elector/sightings.ts', line: 'if (!term) return;', find: '!term', replace: 'false', why: noTerm },
   { file: 'src/elector/sightings.ts', line: "if (sighting.kind === 'record' && sighting.ageMs !== undefined) {", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else has an age; the question is for the types' },
   { file: 'src/elector/sightings.ts', line: "return sighting.kind === 'record' ? sighting.note : undefined;", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else has a note; the question is for the types' },
+  { file: 'src/elector/core.ts', line: 'beside: { note: undefined, instructions: undefined },', find: '{ note: undefined, instructions: undefined }', replace: '{}', why: 'what is not there is undefined as well' },
 ];
