@@ -237,6 +237,21 @@ describe('a record of ours with other labels', () => {
   });
 });
 
+test('an earlier renewal of a term is what the next one rests on, and asks for no look', () => {
+  const rig = leader().later(700);
+  const { sighting } = rig.lock;
+  const { stored: last } = rig.state;
+  if (sighting.kind !== 'record' || !last) throw new Error('unreachable');
+  const signature = { identity: 'alice', run: aliceRun, number: last.number - 1 };
+  const older = { ...sighting, signature, version: { ...sighting.version, state: '1' }, note: 'c' };
+  const turn = turnOf(rig, { mustRead: true });
+  see(turn, older, 'read', { askedAt: rig.now });
+  expect(turn.s).toMatchObject({
+    ...{ mustRead: false, term: rig.grant, stored: { ...last, version: older.version, note: 'c' } },
+    ...{ observation: { sighting: older, own: true, since: last.sentAt, lastSeen: rig.now }, failures: 1 },
+  });
+});
+
 describe('what a server contradicts', () => {
   test('is told to a holder with the time that is left, and to a candidate without', () => {
     const [holder, other] = [turnOf(leader().later(1000)), turnOf(candidate())];

@@ -64,12 +64,16 @@ describe('patience', () => {
 });
 
 describe('a stop', () => {
-  test('of one look is how it ends, even if its write is refused then', () => {
+  test('of one look is how it ends, even if its write is refused then, or in doubt', () => {
     const rig = new Rig(new MemoryLock()).campaign(0).answer();
     expect(rig.request.kind).toBe('write');
     rig.feed({ kind: 'stop' });
     rig.fail('throttled');
     expect(rig.outcome).toEqual({ kind: 'stopped' });
+    const doubtful = new Rig(new MemoryLock()).campaign(0).answer();
+    doubtful.feed({ kind: 'stop' });
+    doubtful.fail('timeout').answer();
+    expect(doubtful.outcome).toEqual({ kind: 'stopped' });
   });
 
   test('while the lock is given back changes nothing: it is told as released', () => {

@@ -15,6 +15,8 @@ const leastLease = 'const starts = given.renewDeadlineMs !== undefined || renewD
 const neverLess = 'a lease with room for the margin has room for the start, whatever deadline follows from it';
 const allKinds = 'each kind has a case above; this line is for the types';
 const isAsked = 'an answer that is not of the request under way has been turned away above';
+const itsTerm = 'a term rests on a write that is stored and seen; the question is for the types';
+const noTerm = 'a renewal without a term is asked about twice, and once is enough';
 
 /** @type {{ file: string, line: string, find: string, replace: string, why: string }[]} */
 export const equivalents = [
@@ -72,4 +74,15 @@ export const equivalents = [
   { file: 'src/elector/core.ts', line: "if (write && !givesUp(write) && sighting.kind === 'record') {", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else is an altered record; the question is for the types' },
   { file: 'src/elector/core.ts', line: 'if (refused) set(turn, { rehearsed: turn.s.proven });', find: 'refused', replace: 'true', why: 'what is not refused is set anew at the end' },
   { file: 'src/elector/sightings.ts', line: 'default:', find: 'default: write.kind satisfies never;', replace: 'default:', why: allKinds },
+  { file: 'src/elector/sightings.ts', line: "if (from === 'watch' && isAnsweredSoon(sighting, s)) return;", find: "from === 'watch'", replace: 'true', why: 'while a write is under way only a watch tells anything' },
+  { file: 'src/elector/sightings.ts', line: 'return askedAt !== undefined && s.observation !== undefined && askedAt.mono <= s.observation.lastSeen.mono;', find: 's.observation !== undefined', replace: 'true', why: 'nothing is older than what was not seen; the question is for the types' },
+  { file: 'src/elector/sightings.ts', line: 'const known = term ? stored?.version : observation && versionOf(observation.sighting);', find: 'stored?.version', replace: 'stored.version', why: itsTerm },
+  { file: 'src/elector/sightings.ts', line: 'const observation = s.observation?.own ? { ...s.observation, sighting, lastSeen: turn.now } : s.observation;', find: 's.observation?.own', replace: 's.observation.own', why: itsTerm },
+  { file: 'src/elector/sightings.ts', line: 'if (!stored || !term) return;', find: '!stored || !term', replace: 'false', why: itsTerm },
+  { file: 'src/elector/sightings.ts', line: 'if (!stored || !term) return;', find: '!stored || !term', replace: '!stored && !term', why: itsTerm },
+  { file: 'src/elector/sightings.ts', line: 'if (s.term) extend(turn, sentAt);', find: 's.term', replace: 'true', why: noTerm },
+  { file: 'src/elector/sightings.ts', line: 'if (!term) return;', find: '!term', replace: 'false', why: noTerm },
+  { file: 'src/elector/sightings.ts', line: "if (sighting.kind === 'record' && sighting.ageMs !== undefined) {", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else has an age; the question is for the types' },
+  { file: 'src/elector/sightings.ts', line: "return sighting.kind === 'record' ? sighting.note : undefined;", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else has a note; the question is for the types' },
+  { file: 'src/elector/core.ts', line: 'beside: { note: undefined, instructions: undefined },', find: '{ note: undefined, instructions: undefined }', replace: '{}', why: 'what is not there is undefined as well' },
 ];
