@@ -136,7 +136,8 @@ describe('a wish', () => {
 
   test('is granted by the write that carries it, and is what the work began by', () => {
     const turn = renewed(7);
-    expect(granted(turn)).toEqual([{ kind: 'wished', verdict: undefined }]);
+    expect(granted(turn)).toEqual([{ kind: 'wished', verdict: undefined, token: turn.s.term?.token }]);
+    expect(turn.s.term?.token.value).toBe('900');
     expect(turn.s).toMatchObject({ wish: undefined, work: { note: 'w', end: undefined } });
   });
 

@@ -166,8 +166,9 @@ describe.concurrent('pause', () => {
     const because = expect.stringMatching(/^move, by/) as string;
     for (const run of [alice.run, bob]) expect(run.all('paused')).toMatchObject([{ reason: because }]);
     expect([alice.run.all('elected'), bob.all('elected')].map(({ length }) => length)).toEqual([1, 0]);
+    const from = alice.run.events.length;
     expect(await asked(arena, 'resume')).toEqual({ status: 0, stdout: 'resumed default/demo\n', stderr: '' });
-    await Promise.race([alice.run.event('elected', { from: alice.run.events.length }), bob.event('elected')]);
+    await Promise.race([alice.run.event('elected', { from }), bob.event('elected')]);
     await Promise.all([alice.run, bob].map((run) => run.event('resumed')));
   });
 
