@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Child } from '../src/child/child.ts';
 import type { End, StopOrder } from '../src/child/life.ts';
 import type { Term } from '../src/elector/term.ts';
-import type { LossReason } from '../src/observe/events.ts';
+import type { Event, LossReason, RunEnding } from '../src/observe/events.ts';
 import { type Ending, run, type Story } from '../src/run.ts';
 import { ManualClock } from './helpers/manual-clock.ts';
 
@@ -102,6 +102,24 @@ test.each<{ name: string; plot: Plot }>([
 ])('holds the lock on for nobody when $name, whatever --hold-for says', async ({ plot }) => {
   const { done } = await play({ ...plot, settings: { holdForMs: 30_000 } });
   expect(done.at(-1)).toBe('resigned');
+});
+
+const ended = Promise.resolve();
+const unstarted: Partial<Story> = {
+  supervisor: { start: () => Promise.resolve({ kind: 'failed', message: 'no such file' }) },
+};
+test.each<{ how: RunEnding; status?: number; plot: Plot }>([
+  { how: 'ok', status: 0, plot: { child: { ended }, end: { status: 0, signal: undefined } } },
+  { how: 'failed', status: 137, plot: { child: { ended } } },
+  { how: 'deposed', status: 0, plot: { deposed: true, end: { status: 0, signal: undefined } } },
+  { how: 'lost', status: 0, plot: { lost: 'taken', end: { status: 0, signal: undefined } } },
+  { how: 'lost', status: 137, plot: { child: { outlasted: true, ended } } },
+  { how: 'unguarded', status: 0, plot: { child: { ended }, end: { status: 0, signal: undefined, failure: 'gone' } } },
+  { how: 'not-started', plot: { settings: unstarted } },
+])('tells that a run with status $status was $how', async ({ how, status, plot }) => {
+  const told: Event[] = [];
+  await play({ ...plot, settings: { ...plot.settings, report: (event) => void told.push(event) } });
+  expect(told.filter(({ kind }) => kind === 'work-ended')).toEqual([{ kind: 'work-ended', how, status }]);
 });
 
 describe('after a loss', () => {

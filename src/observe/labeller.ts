@@ -53,6 +53,8 @@ export class Labeller {
         this.#isLeading = true;
         return this.#want('on');
       case 'command-started':
+      case 'waiting':
+        // A schedule keeps the lock when the command of a tick has ended, however that was.
         return this.#isLeading ? this.#want('on') : undefined;
       case 'renewed':
         return this.#isDue && this.#wish === 'on' ? this.#soon(0) : undefined;

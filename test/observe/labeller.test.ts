@@ -75,11 +75,14 @@ describe('the label of the pod', () => {
     expect(done).toEqual(['on']);
   });
 
-  test('comes back with the next command of the same term', async () => {
+  test.each<Event>([
+    { kind: 'command-started', pid: 1, command: 'x' },
+    { kind: 'waiting', schedule: '', next: '' },
+  ])('comes back with $kind, where the term goes on', async (event) => {
     const { clock, done, labeller } = await leading();
     labeller.hear({ kind: 'signalled', signal: 'SIGTERM', why: 'max-runtime' });
     await clock.pass(100);
-    labeller.hear({ kind: 'command-started', pid: 1, command: 'x' });
+    labeller.hear(event);
     await clock.pass(100);
     expect(done).toEqual(['on', 'off', 'on']);
   });
