@@ -12,7 +12,8 @@ import { clientGoElector } from '../helpers/client-go.ts';
 import { type Contender, type Contenders, contenders, type Name, namespace, type Setting } from './contenders.ts';
 import { plainEnvironment } from './processes.ts';
 
-export type Column = Name | 'bare node';
+/** `scheduled`: leader-run while it leads and waits for a tick to come. */
+export type Column = Name | 'scheduled' | 'bare node';
 
 export interface Row {
   readonly title: string;

@@ -16,7 +16,7 @@ export interface Results {
   readonly quick: boolean;
 }
 
-const allColumns: readonly Column[] = ['leader-run', 'before', 'client-go', 'etcdctl lock', 'flock', 'bare node'];
+const allColumns: readonly Column[] = ['leader-run', 'before', 'scheduled', 'client-go', 'etcdctl lock', 'flock', 'bare node'];
 
 /** All that were there to be measured. */
 export function columnsOf(rows: readonly Row[]): readonly Column[] {

@@ -12,13 +12,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Servers, startServers } from '../helpers/servers.ts';
 import type { User } from '../helpers/servers-client.ts';
 import type { Bench, Column, Row } from './bench.ts';
-import { type Name, namespace } from './contenders.ts';
+import { type Name, namespace, type Order } from './contenders.ts';
 import {
   commandLine,
   cpuMs,
   descendants,
   descriptors,
   killCommand,
+  type Launch,
   memoryOf,
   type Running,
   start,
@@ -26,9 +27,11 @@ import {
 import { stamped } from './stamps.ts';
 
 type Role = 'leader' | 'standby';
+/** `scheduled`: leader-run as a leader that waits for a tick of a far day. */
+type Part = Name | 'scheduled';
 
 interface Candidate {
-  readonly name: Name;
+  readonly name: Part;
   readonly role: Role;
   readonly user: User;
   readonly process: Running;
@@ -55,13 +58,14 @@ const settleMs = 10_000;
 /** So often the memory is looked at meanwhile. */
 const looks = 12;
 
-const cast: readonly { readonly name: Name; readonly role: Role; readonly user: User }[] = [
+const cast: readonly { readonly name: Part; readonly role: Role; readonly user: User }[] = [
   { name: 'leader-run', role: 'leader', user: 'alice' },
   { name: 'client-go', role: 'leader', user: 'bob' },
   { name: 'leader-run', role: 'standby', user: 'carol' },
   { name: 'client-go', role: 'standby', user: 'worker' },
   { name: 'before', role: 'leader', user: 'dave' },
   { name: 'before', role: 'standby', user: 'erin' },
+  { name: 'scheduled', role: 'leader', user: 'frank' },
 ];
 
 export interface Standing {
@@ -95,7 +99,7 @@ async function observe(bench: Bench, servers: Servers, auditLog: string): Promis
     bench.file('bare.log'),
   );
   const candidates: Candidate[] = [];
-  for (const { name, role, user } of cast.filter(({ name }) => bench.contenders[name] !== undefined)) {
+  for (const { name, role, user } of cast.filter(({ name }) => name === 'scheduled' || bench.contenders[name] !== undefined)) {
     const verbs = ['get', 'create', 'update', 'watch'];
     await servers.allow(user, namespace, [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs }]);
     const proxy = await countingProxy(servers.url);
@@ -103,11 +107,9 @@ async function observe(bench: Bench, servers: Servers, auditLog: string): Promis
     writeFileSync(kubeconfig, servers.kubeconfig({ user, namespace, server: proxy.url }), { mode: 0o600 });
     const identity = `${name}-${role}`;
     const command = [bench.command, 'work', stamps, identity];
-    const running = start(
-      bench.contender(name).launch({ lock: 'standing', identity, command, kubeconfig }),
-      bench.file(`${identity}.log`),
-    );
-    if (role === 'leader') await stamped(stamps, 'start', identity);
+    const running = start(launchOf(bench, name, { identity, command, kubeconfig }), bench.file(`${identity}.log`));
+    if (name === 'scheduled') await waits(bench.file(`${identity}.log`));
+    else if (role === 'leader') await stamped(stamps, 'start', identity);
     candidates.push({ name, role, user, process: running, bytes: proxy.bytes });
   }
   const { standingMs } = bench.rounds;
@@ -143,9 +145,22 @@ async function observe(bench: Bench, servers: Servers, auditLog: string): Promis
   const bareMemory = memoryOf(bare.pid);
   // Standbys first, so that none of them begins to work.
   for (const { process } of candidates.toReversed()) await process.end();
-  for (const { name } of candidates) killCommand((await stamped(stamps, 'start', `${name}-leader`)).pid);
+  for (const { name } of candidates.filter((its) => its.name !== 'scheduled')) killCommand((await stamped(stamps, 'start', `${name}-leader`)).pid);
   await bare.end();
   return report(candidates, bills, { rss: bareMemory.rssMb, pss: bareMemory.pssMb }, minutes);
+}
+
+function launchOf(bench: Bench, part: Part, order: Omit<Order, 'lock'>): Launch {
+  if (part !== 'scheduled') return bench.contender(part).launch({ ...order, lock: 'standing' });
+  const launch = bench.contender('leader-run').launch({ ...order, lock: 'scheduled' });
+  const [program = '', ...flags] = launch.args;
+  return { ...launch, args: [program, '--schedule=0 0 29 2 *', ...flags] };
+}
+
+/** It leads, and runs nothing. */
+async function waits(log: string): Promise<void> {
+  for (const endAt = Date.now() + 30_000; !readFileSync(log, 'utf8').includes('"waiting"'); await sleep(50))
+    if (Date.now() > endAt) throw new Error(`no leader waits for a tick, by ${log}`);
 }
 
 interface Look {

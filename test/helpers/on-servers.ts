@@ -59,5 +59,5 @@ export function onOwnServers(title: string, body: (own: Own) => void, options: S
 const nowhere: ServersJson = {
   url: 'https://nowhere.invalid',
   caPem: '',
-  tokens: { admin: '', worker: '', alice: '', bob: '', carol: '', dave: '', erin: '' },
+  tokens: { admin: '', worker: '', alice: '', bob: '', carol: '', dave: '', erin: '', frank: '' },
 };

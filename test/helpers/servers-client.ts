@@ -8,7 +8,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** `admin` may do anything; the others may do nothing until a test says `allow`. */
-export const users = ['admin', 'worker', 'alice', 'bob', 'carol', 'dave', 'erin'] as const;
+export const users = ['admin', 'worker', 'alice', 'bob', 'carol', 'dave', 'erin', 'frank'] as const;
 export type User = (typeof users)[number];
 
 export interface ServersJson {
