@@ -89,6 +89,11 @@ function run({ kind, files = [], title }) {
         ['node', 'scripts/soak.mjs', '--from', '0', '--seeds', '4000', '--minutes', '5'],
         /^seed \d+ \(\w+\): .*/m,
       );
+    case 'schedule':
+      return outcome(
+        ['node', 'scripts/soak.mjs', '--mode', 'schedule', '--from', '0', '--seeds', '400', '--minutes', '5'],
+        /^seed \d+ \(\w+\): .*/m,
+      );
     case 'jobs':
       return outcome(
         ['node', 'scripts/soak.mjs', '--mode', 'jobs', '--from', '0', '--seeds', '1000', '--minutes', '5'],

@@ -107,8 +107,9 @@ async function observe(bench: Bench, servers: Servers, auditLog: string): Promis
     writeFileSync(kubeconfig, servers.kubeconfig({ user, namespace, server: proxy.url }), { mode: 0o600 });
     const identity = `${name}-${role}`;
     const command = [bench.command, 'work', stamps, identity];
-    const running = start(launchOf(bench, name, { identity, command, kubeconfig }), bench.file(`${identity}.log`));
-    if (name === 'scheduled') await waits(bench.file(`${identity}.log`));
+    const log = bench.file(`${identity}.log`);
+    const running = start(launchOf(bench, name, { identity, command, kubeconfig }), log);
+    if (name === 'scheduled') await waits(log);
     else if (role === 'leader') await stamped(stamps, 'start', identity);
     candidates.push({ name, role, user, process: running, bytes: proxy.bytes });
   }

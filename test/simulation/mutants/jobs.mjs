@@ -2,7 +2,7 @@
 // story says of an end. Decides which suites are asked: the seeds in which each run is for a key, or unit tests.
 // Invariant: as in list.mjs.
 
-import { jobs, unit } from './suites.mjs';
+import { jobs, schedules, unit } from './suites.mjs';
 
 export const mutants = [
   { name: 'an outcome is not in the write that gives the lock back', file: 'src/elector/plan.ts', find: 'const note = s.settings.notes?.releasing(pageOf(s, now));', replace: 'const note = undefined;', suites: jobs },
@@ -19,4 +19,16 @@ export const mutants = [
   { name: 'an outcome is given up after two tries', file: 'src/elector/plan.ts', find: 'const tired = !leaving.insists && leaving.tries >= releaseTries;', replace: 'const tired = leaving.tries >= releaseTries;', suites: [unit('test/elector/notes.test.ts')] },
   { name: 'a lock that is made again within a term forgets its note', file: 'src/elector/plan.ts', find: "return { kind: 'write', write: 'create', record, base, note: s.stored.note, limitMs };", replace: "return { kind: 'write', write: 'create', record, base, note: undefined, limitMs };", suites: [unit('test/elector/notes.test.ts')] },
   { name: 'a write whose note was changed on its way counts as ours', file: 'src/elector/whose.ts', find: 'return write.note === undefined || write.note === note;', replace: 'return write.note === undefined || note === note;', suites: [unit('test/elector/notes.test.ts')] },
+  { name: 'a command starts without its claim being stored', file: 'src/elector/core.ts', find: "if (turn.s.term) set(turn, { wish: { number: turn.s.nextNumber, what: event.wish } });", replace: "if (turn.s.term) set(turn, { wish: { number: turn.s.nextNumber, what: event.wish } });\n      turn.effects.push({ kind: 'wished', verdict: undefined });", suites: schedules },
+  { name: 'a claim is written onto a lock that is paused', file: 'src/elector/sightings.ts', find: 'set(turn, { deposed: deposal.by, wish: undefined });', replace: 'set(turn, { deposed: deposal.by });', suites: [unit('test/elector/wishes.test.ts'), ...schedules] },
+  { name: 'a paused lock is taken', file: 'src/elector/plan.ts', find: 'mayTake(s, observation) && !pause', replace: 'mayTake(s, observation)', suites: [unit('test/elector/steering.test.ts')] },
+  { name: 'a holder that stepped down comes back at once', file: 'src/elector/core.ts', find: "backUntil: deposed === 'step-down' ? later(now, settings.timing.leaseDurationMs) : undefined,", replace: 'backUntil: undefined,', suites: [unit('test/elector/steering.test.ts')] },
+  { name: 'any holder obeys a request to step down', file: 'src/locks/instructions.ts', find: "if (stepDown === identity) return '';", replace: "if (stepDown !== undefined) return '';", suites: [unit('test/elector/steering.test.ts')] },
+  { name: 'what another left of a tick is forgotten', file: 'src/job/schedule.ts', find: 'return { note: reading.record.claim ? formatJobs(withoutClaim(recordIn(note, reading.record))) : note };', replace: 'return { note: formatJobs({ ...recordIn(note, reading.record), claim: undefined }) };', suites: schedules },
+  { name: 'ticks that came while a command ran are run late', file: 'src/job/schedule.ts', find: "const passed = plan.overlap === 'skip' ? due : due.slice(0, -1);", replace: 'const passed = due.slice(0, -1);', suites: [unit('test/job/schedule.test.ts')] },
+  { name: 'a tick is claimed by a clock that is far ahead', file: 'src/job/schedule.ts', find: 'const ahead = wish.isTick ? aheadOf(page, wish.key) : undefined;', replace: 'const ahead = undefined;', suites: schedules },
+  { name: 'the ticks of a pause are made up for', file: 'src/job/schedule.ts', find: 'if (pausedMs !== undefined && pausedMs <= wallMs) {', replace: 'if (pausedMs !== undefined && pausedMs <= wallMs && wallMs < 0) {', suites: [unit('test/job/schedule.test.ts')] },
+  { name: 'a tick that failed is tried again for ever', file: 'src/job/schedule.ts', find: 'entry.attempts >= atMost) return undefined;', replace: 'entry.attempts >= Infinity) return undefined;', suites: [unit('test/job/schedule.test.ts')] },
+  { name: 'the next command starts before the outcome of the last is stored', file: 'src/rounds.ts', find: "if ((await bell.wish(wish)) === 'summoned') return { ...worked, why: ear.summons ?? why };", replace: 'void bell.wish(wish);', suites: schedules },
+  { name: 'a claim counts though another stands beside the record', file: 'src/rounds.ts', find: "due.kind === 'begin' && attemptIn(term.beside.note)?.claim.key === due.wish.key", replace: "due.kind === 'begin'", suites: schedules },
 ];

@@ -5,6 +5,8 @@
 export const simulator = [{ kind: 'simulation' }, { kind: 'search' }];
 /** Seeds in which each run is for a key. */
 export const jobs = [{ kind: 'jobs' }];
+/** Seeds in which a command runs at each tick, and operators steer. */
+export const schedules = [{ kind: 'schedule' }];
 export const unit = (...files) => ({ kind: 'unit', files });
 export const processes = (...files) => ({ kind: 'process', files });
 /** Tests of one file with these words in their titles. */
