@@ -119,7 +119,7 @@ function apply(turn: Turn, event: CoreEvent): void {
       const asked = turn.s.request;
       if (!finish(turn, event.number)) return;
       answered(turn, 'read');
-      if (event.dateMs !== undefined) set(turn, { serverTime: { ms: event.dateMs, at: turn.now } });
+      serverTells(turn, event.dateMs);
       look(turn, event.sighting, asked?.sentAt);
       // A candidate that leaves asks once: a write that did not show up by then is not waited for.
       if (turn.s.want === 'leave' && !turn.s.term) set(turn, { pending: [] });
@@ -275,12 +275,18 @@ function look(turn: Turn, sighting: Sighting, askedAt: Instant | undefined): voi
   else if (!same && trouble?.cause === 'conflict' && !term) answered(turn, 'write');
 }
 
+/** Also by each renewal: a holder does not read for months, and clocks are set meanwhile. */
+function serverTells(turn: Turn, dateMs: number | undefined): void {
+  if (dateMs !== undefined) set(turn, { serverTime: { ms: dateMs, at: turn.now } });
+}
+
 function wrote(turn: Turn, number: number, answer: WriteAnswer): void {
   if (!finish(turn, number)) return;
   const write = turn.s.pending.find((pending) => pending.number === number);
   switch (answer.kind) {
     case 'stored':
       answered(turn, 'write');
+      serverTells(turn, answer.dateMs);
       return stored(turn, write, answer.sighting);
     case 'conflict':
       // One that does not go away is no sign that all is well again.

@@ -92,8 +92,11 @@ export type WriteFailure =
   | { readonly kind: 'unknown'; readonly trouble: Trouble };
 
 export type WriteAnswer =
-  /** Applied; the sighting is what the answer says is stored now, which the caller compares with what it sent. */
-  { readonly kind: 'stored'; readonly sighting: Sighting } | WriteFailure;
+  /**
+   * Applied; the sighting is what the answer says is stored now, which the caller compares with what it sent. `dateMs`
+   * as of a read.
+   */
+  { readonly kind: 'stored'; readonly sighting: Sighting; readonly dateMs?: number | undefined } | WriteFailure;
 
 /** A rehearsal stores nothing, so it has no sighting either. */
 export type RehearsalAnswer = { readonly kind: 'allowed' } | WriteFailure;

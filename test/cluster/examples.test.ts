@@ -49,7 +49,7 @@ onServers('the example', ({ client }) => {
     const allowed = all.flatMap(({ rules }) => rules ?? []).flatMap(({ resourceNames }) => resourceNames ?? []);
     const locks = [...text.matchAll(/"--lock(?:","|=)(?:\w+\/)?([\w-]+)"/g)].map(([, name]) => name);
     expect(new Set(locks)).toEqual(new Set(allowed));
-    expect(locks).toHaveLength(4);
+    expect(locks).toHaveLength(5);
     const accounts = new Set([...text.matchAll(/"serviceAccountName":"([^"]+)"/g)].map(([, name]) => name));
     const made = all.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata }) => metadata.name);
     expect(accounts).toEqual(new Set(made));

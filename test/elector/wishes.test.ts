@@ -120,6 +120,24 @@ describe('a wish', () => {
     expect(rig.lock.note).toBe('+:a-+:a');
   });
 
+  test('is judged by the server’s time as the last renewal told it, since a holder does not read for months', () => {
+    const times: (number | undefined)[] = [];
+    const renewing: Notes['renewing'] = ({ serverMs }) => {
+      times.push(serverMs);
+      return { verdict: 'no' };
+    };
+    const rig = leader(new MemoryLock(), { notes: { ...marks, renewing } }).run(1990).later(20);
+    rig.feed({ kind: 'tick' });
+    const { request } = rig;
+    if (request.kind !== 'write') throw new Error('unreachable');
+    // All clocks were set since the lock was taken.
+    const dateMs = rig.now.wall + 300_000;
+    const answer = rig.lock.write(request.request);
+    if (answer.kind !== 'stored') throw new Error('unreachable');
+    wish(rig.reply({ ...answer, dateMs }).later(500), 'a');
+    expect(times.at(-1)).toBe(dateMs + 500);
+  });
+
   test('waits until a deleted lock is there again, with what it remembered', () => {
     const rig = leads().run(500);
     rig.lock.delete();

@@ -121,7 +121,7 @@ class ObjectLock implements Lock {
       const sent = await this.#submit(request, 'write', running);
       if (sent.kind !== 'taken') return sent;
       const sighting = this.#keep(sent.object, sent.reply);
-      if (sighting !== undefined) return { kind: 'stored', sighting };
+      if (sighting !== undefined) return { kind: 'stored', sighting, dateMs: dateOf(sent.reply) };
       return failedWrite(sent.reply, request.base ? 'update' : 'create', this.#subject);
     });
   }

@@ -167,6 +167,7 @@ class LocalLock implements Lock {
     return {
       kind: 'stored',
       sighting: { kind: 'record', record, signature: signed, version, note, instructions, ageMs },
+      dateMs: this.#clock.now().wall,
     };
   }
 
