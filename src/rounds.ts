@@ -9,17 +9,19 @@ import type { Beside } from './elector/notes.ts';
 import type { Term } from './elector/term.ts';
 import { attemptIn } from './job/once.ts';
 import { timeText } from './job/record.ts';
-import { type Due, type Refusal, skippedBetween, type Wish } from './job/schedule.ts';
+import type { Due, Refusal, Skipped, Wish } from './job/schedule.ts';
 import { span } from './common/quantity.ts';
 import { runIn } from './locks/instructions.ts';
 import { type Ear, type Scene, tellEnd, work, type Worked } from './work.ts';
 
-/** A schedule, as the story needs it (job/schedule.ts). */
+/** A schedule, as the story needs it (job/schedule.ts, which is loaded for a schedule alone). */
 export interface Rounds {
   /** For the log: the cron line and its zone. */
   readonly name: string;
   readonly attempts: number;
   readonly dueOf: (beside: Beside, wallMs: number) => Due;
+  /** Which ticks a write has passed over, between two notes. */
+  readonly skippedBetween: (before: string | undefined, after: string | undefined) => readonly Skipped[];
   /** When the command of the next tick begins, by the wall clock, where it takes the place of the one that runs. */
   readonly replacedAt: ((wallMs: number) => number) | undefined;
 }
@@ -48,7 +50,7 @@ export async function keepRounds(scene: Scene, term: Term, ear: Ear, rounds: Rou
     if (due.kind === 'note' && due.wish.kind === 'adopt') report({ kind: 'schedule', schedule: rounds.name });
     const noted = await bell.wish(due.wish);
     if (noted === 'summoned') break;
-    tellSkipped(scene, note, term.beside.note);
+    tellSkipped(scene, rounds.skippedBetween(note, term.beside.note));
     if (noted.verdict !== undefined) {
       tellRefusal(scene, noted.verdict as Refusal);
       // What stands beside the record may be another by then, and the clock may be set.
@@ -70,7 +72,7 @@ async function workOnce(
   scene: Scene,
   term: Term,
   ear: Ear,
-  { attempts: atMost, replacedAt }: Rounds,
+  { attempts: atMost, replacedAt, skippedBetween }: Rounds,
   bell: Bell,
 ): Promise<Worked | undefined> {
   const replacer = replacedAt && atWall(scene.clock, replacedAt(scene.clock.now().wall));
@@ -85,7 +87,7 @@ async function workOnce(
   const { note } = term.beside;
   if ((await bell.wish(wish)) === 'summoned') return { ...worked, why: ear.summons ?? why };
   tellEnd(scene, attempt, true);
-  tellSkipped(scene, note, term.beside.note);
+  tellSkipped(scene, skippedBetween(note, term.beside.note));
   return undefined;
 }
 
@@ -153,8 +155,8 @@ function atWall(clock: Clock, wallMs: number): { readonly reached: Promise<void>
 }
 
 /** What a write has passed over, now that it is stored. */
-function tellSkipped({ report }: Scene, before: string | undefined, after: string | undefined): void {
-  for (const { upTo, why, count } of skippedBetween(before, after)) report({ kind: 'skipped', key: upTo, why, count });
+function tellSkipped({ report }: Scene, skipped: readonly Skipped[]): void {
+  for (const { upTo, why, count } of skipped) report({ kind: 'skipped', key: upTo, why, count });
 }
 
 function tellAsked({ report }: Scene, { instructions }: Beside): void {

@@ -116,10 +116,8 @@ async function scheduleOf(
   { line, zone, ...rest }: ScheduleConfig,
   wallMs: number,
 ): Promise<Scheduling | { readonly fault: string }> {
-  const [{ openSchedule, shortestPeriodMs }, { dueOf, nextStart, notesOfSchedule, specOf }] = await Promise.all([
-    import('../job/tick.ts'),
-    import('../job/schedule.ts'),
-  ]);
+  const [{ openSchedule, shortestPeriodMs }, { dueOf, nextStart, notesOfSchedule, skippedBetween, specOf }] =
+    await Promise.all([import('../job/tick.ts'), import('../job/schedule.ts')]);
   const schedule = openSchedule(line, zone, wallMs);
   if ('fault' in schedule) return { fault: `--schedule: ${schedule.fault}` };
   const periodMs = shortestPeriodMs(schedule.value, wallMs);
@@ -135,6 +133,7 @@ async function scheduleOf(
         name: specOf(plan),
         attempts: plan.attempts,
         dueOf: (beside, now) => dueOf(plan, beside, now),
+        skippedBetween,
         replacedAt: plan.overlap === 'replace' ? (now) => nextStart(plan, now) : undefined,
       },
     };

@@ -9,7 +9,7 @@ import { run as runStory } from '../../src/run.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
 import { notesOf } from '../../src/job/once.ts';
 import type { Job } from '../../src/job/key.ts';
-import { dueOf, nextStart, notesOfSchedule, specOf } from '../../src/job/schedule.ts';
+import { dueOf, nextStart, notesOfSchedule, skippedBetween, specOf } from '../../src/job/schedule.ts';
 import { planOf } from './schedule-oracle.ts';
 import { timeText } from '../../src/job/record.ts';
 import { SimGuardian } from './command.ts';
@@ -169,6 +169,7 @@ export class SimCandidate {
         name: specOf(plan),
         attempts: plan.attempts,
         dueOf: (beside, wallMs) => dueOf(plan, beside, wallMs),
+        skippedBetween,
         replacedAt: plan.overlap === 'replace' ? (wallMs) => nextStart(plan, wallMs) : undefined,
       },
     }).then(
