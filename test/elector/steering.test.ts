@@ -67,10 +67,11 @@ describe('a holder', () => {
   test('that gave the lock back on request takes it again only after a lease', () => {
     const rig = leader();
     rig.lock.ask({ stepDown: 'alice' });
-    giveBack(rig.watch()).campaign();
+    giveBack(rig.watch());
     rig.calls.length = 0;
-    rig.run(14_900);
+    rig.campaign().run(14_900);
     expect(taken(rig)).toBe(false);
+    expect(rig.grant).toBeUndefined();
     expect(rig.run(200).grant).toBeDefined();
   });
 

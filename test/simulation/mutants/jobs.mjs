@@ -30,5 +30,5 @@ export const mutants = [
   { name: 'the ticks of a pause are made up for', file: 'src/job/schedule.ts', find: 'if (pausedMs !== undefined && pausedMs <= wallMs) {', replace: 'if (pausedMs !== undefined && pausedMs <= wallMs && wallMs < 0) {', suites: [unit('test/job/schedule.test.ts')] },
   { name: 'a tick that failed is tried again for ever', file: 'src/job/schedule.ts', find: 'entry.attempts >= atMost) return undefined;', replace: 'entry.attempts >= Infinity) return undefined;', suites: [unit('test/job/schedule.test.ts')] },
   { name: 'the next command starts before the outcome of the last is stored', file: 'src/rounds.ts', find: "if ((await bell.wish(wish)) === 'summoned') return { ...worked, why: ear.summons ?? why };", replace: 'void bell.wish(wish);', suites: schedules },
-  { name: 'a claim counts though another stands beside the record', file: 'src/rounds.ts', find: "due.kind === 'begin' && attemptIn(term.beside.note)?.claim.key === due.wish.key", replace: "due.kind === 'begin'", suites: schedules },
+  { name: 'a claim counts though another stands beside the record', file: 'src/rounds.ts', find: "due.kind === 'begin' && attemptIn(term.beside.note)?.claim.key === due.wish.key", replace: "due.kind === 'begin'", suites: [unit('test/rounds.test.ts')] },
 ];

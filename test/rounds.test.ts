@@ -1,0 +1,67 @@
+// The work of a term under a schedule, with a lock and a command that the test plays: what starts, and what is noted.
+// What is due is tested in test/job/schedule.test.ts, and the whole under faults in the simulator.
+// Invariant under test: a command starts only for a claim that stands beside the record.
+import { expect, test, vi } from 'vitest';
+import type { Beside } from '../src/elector/notes.ts';
+import type { Term } from '../src/elector/term.ts';
+import { formatJobs, type JobRecord } from '../src/job/record.ts';
+import type { Due } from '../src/job/schedule.ts';
+import { keepRounds, type Rounds } from '../src/rounds.ts';
+import { Ear, type Scene } from '../src/work.ts';
+import { ManualClock } from './helpers/manual-clock.ts';
+
+const tick = '2026-11-27T03:00:00Z';
+const claim = { key: tick, isTick: true, attempt: 1, at: tick, by: 'alice', run: 'run-a' };
+const empty: JobRecord = { since: tick, cursor: tick, schedule: '0 3 * * * UTC', claim: undefined, entries: [] };
+
+/** A term whose wish for the tick is stored, after which `note` stands there. */
+async function begun(note: string): Promise<{ readonly starts: number }> {
+  const clock = new ManualClock();
+  const stop = new AbortController();
+  const beside: { now: Beside } = { now: { note: formatJobs(empty), instructions: undefined } };
+  let wishes = 0;
+  const never = new Promise<never>(() => undefined);
+  const term: Partial<Term> = {
+    token: { value: '1', lockUid: 'uid', transitions: 0 },
+    deposed: never,
+    get beside() {
+      return beside.now;
+    },
+    onLost: () => undefined,
+    onBeside: () => undefined,
+    wish: () => {
+      wishes += 1;
+      beside.now = { note, instructions: undefined };
+      return Promise.resolve(undefined);
+    },
+  };
+  const start = vi.fn(() => {
+    stop.abort();
+    return Promise.resolve({ kind: 'too-late' as const });
+  });
+  const scene: Partial<Scene> = { supervisor: { start }, clock, report: () => undefined, lock: 'a/b', identity: 'alice' };
+  const begin: Due = { kind: 'begin', wish: { kind: 'begin', key: tick, isTick: true, skipped: [] } };
+  const rounds: Rounds = {
+    name: '0 3 * * * UTC',
+    attempts: 1,
+    // Once there was something to begin; after that nothing is due.
+    dueOf: () => (wishes === 0 ? begin : { kind: 'wait', untilMs: Infinity }),
+    skippedBetween: () => [],
+    replacedAt: undefined,
+  };
+  const ear = new Ear(term as Term, stop.signal);
+  const ended = keepRounds(scene as Scene, term as Term, ear, rounds);
+  await clock.pass(10);
+  stop.abort();
+  await ended;
+  return { starts: start.mock.calls.length };
+}
+
+test('a command starts for the claim that stands beside the record', async () => {
+  expect(await begun(formatJobs({ ...empty, claim }))).toEqual({ starts: 1 });
+});
+
+test('none starts where another write has taken the claim away meanwhile, or has put another there', async () => {
+  expect(await begun(formatJobs(empty))).toEqual({ starts: 0 });
+  expect(await begun(formatJobs({ ...empty, claim: { ...claim, key: 'manual/x', isTick: false } }))).toEqual({ starts: 0 });
+});
