@@ -1,6 +1,6 @@
 // A schedule on a real API server: three replicas and a tick each five seconds, while the leader is killed, frozen,
 // asked to step down and paused at random. For a minute and a half; LEADER_RUN_SCHEDULE_MINUTES=10 is the whole proof.
-// Wall clocks run twelve times faster here (fast-wall.mjs), since a cron line knows no seconds; leases do not.
+// Wall clocks leap from minute to minute here (fast-wall.mjs), since a cron line knows no seconds; leases do not.
 // To check: ticks are counted by arithmetic, starts by the command itself, settlements by what the Lease showed on the
 // way; the stamps say whether two commands ever ran at once.
 import { existsSync, readFileSync } from 'node:fs';
