@@ -175,7 +175,7 @@ class PairLock implements Lock {
     if (two.kind !== 'stored') return two;
     this.#isAllowed = true;
     this.#noteSecond(two.sighting);
-    return { kind: 'stored', sighting: together(one.sighting, two.sighting, run) };
+    return { kind: 'stored', sighting: together(one.sighting, two.sighting, run), dateMs: two.dateMs };
   }
 
   /**
