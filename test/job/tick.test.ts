@@ -2,7 +2,7 @@
 // from any moment within them: machines that ask at different times mean the same tick.
 // To check: the windows are of 2026, and each zone's clock does change within them, which a test asks Node.
 import { describe, expect, test } from 'vitest';
-import { newestTick, openSchedule, type Schedule } from '../../src/job/tick.ts';
+import { newestTick, newestTicks, openSchedule, type Schedule, ticksBetween } from '../../src/job/tick.ts';
 import { Calendar } from './calendar.ts';
 
 const hourMs = 3_600_000;
@@ -44,6 +44,19 @@ describe.each(windows)('around the change of the clock in $zone after $from', ({
     const format = new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'longOffset' });
     const offset = (at: number): string => format.format(at).slice(-9);
     expect(offset(start)).not.toBe(offset(end));
+  });
+
+  test('the ticks from one moment to another are those of the calendar, and the newest ones are among them', () => {
+    const calendar = new Calendar(zone, start, end);
+    for (const line of lines) {
+      const ticks = calendar.ticks(line);
+      const its = schedule(line, zone);
+      expect(ticksBetween(its, start, end, Infinity), line).toEqual(ticks);
+      // As a leader asks, from the cursor on.
+      const nexts = ticks.flatMap((tick) => ticksBetween(its, tick, end, 1));
+      expect(nexts, line).toEqual(ticks.slice(1));
+      expect(newestTicks(its, end, ticks.length), line).toEqual(ticks);
+    }
   });
 
   test('the newest tick is the one of the calendar, from each moment', () => {
