@@ -34,6 +34,7 @@ export async function keepRounds(scene: Scene, term: Term, ear: Ear, rounds: Rou
   const { clock, report } = scene;
   const bell = new Bell(clock, ear, term);
   let announced: number | undefined;
+  let last = '';
   while (ear.summons === undefined) {
     const { note } = term.beside;
     const { wall } = clock.now();
@@ -46,6 +47,14 @@ export async function keepRounds(scene: Scene, term: Term, ear: Ear, rounds: Rou
       await bell.after(due.untilMs - wall);
       continue;
     }
+    const wanted = JSON.stringify(due.wish);
+    if (wanted === last) {
+      // It was stored, and is due as before: something undoes it. It is not to be written as fast as the server can.
+      last = '';
+      await bell.after(longestWaitMs);
+      continue;
+    }
+    last = wanted;
     if (due.kind === 'begin' && !due.wish.isTick) tellAsked(scene, term.beside);
     if (due.kind === 'note' && due.wish.kind === 'adopt') report({ kind: 'schedule', schedule: rounds.name });
     const noted = await bell.wish(due.wish);
@@ -53,11 +62,14 @@ export async function keepRounds(scene: Scene, term: Term, ear: Ear, rounds: Rou
     tellSkipped(scene, rounds.skippedBetween(note, term.beside.note));
     if (noted.verdict !== undefined) {
       tellRefusal(scene, noted.verdict as Refusal);
+      last = '';
       // What stands beside the record may be another by then, and the clock may be set.
       await bell.after(longestWaitMs);
     } else if (due.kind === 'begin' && attemptIn(term.beside.note)?.claim.key === due.wish.key) {
       const worked = await workOnce(scene, term, ear, rounds, bell);
       if (worked) return worked;
+      // The same tick may be due for another attempt.
+      last = '';
     }
   }
   return { why: ear.summons ?? 'asked', end: { ran: false, alive: [] }, attempt: undefined };

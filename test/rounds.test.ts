@@ -15,15 +15,14 @@ const claim = { key: tick, isTick: true, attempt: 1, at: tick, by: 'alice', run:
 const empty: JobRecord = { since: tick, cursor: tick, schedule: '0 3 * * * UTC', claim: undefined, entries: [] };
 
 /** A term whose wish for the tick is stored, after which `note` stands there. */
-async function begun(note: string): Promise<{ readonly starts: number }> {
+async function begun(note: string, isUndone = false): Promise<{ readonly starts: number; readonly wishes: number }> {
   const clock = new ManualClock();
   const stop = new AbortController();
   const beside: { now: Beside } = { now: { note: formatJobs(empty), instructions: undefined } };
   let wishes = 0;
-  const never = new Promise<never>(() => undefined);
   const term: Partial<Term> = {
     token: { value: '1', lockUid: 'uid', transitions: 0 },
-    deposed: never,
+    deposed: new Promise<never>(() => undefined),
     get beside() {
       return beside.now;
     },
@@ -39,29 +38,35 @@ async function begun(note: string): Promise<{ readonly starts: number }> {
     stop.abort();
     return Promise.resolve({ kind: 'too-late' as const });
   });
-  const scene: Partial<Scene> = { supervisor: { start }, clock, report: () => undefined, lock: 'a/b', identity: 'alice' };
+  const names = { lock: 'a/b', identity: 'alice' };
+  const scene: Partial<Scene> = { supervisor: { start }, clock, report: () => undefined, ...names };
   const begin: Due = { kind: 'begin', wish: { kind: 'begin', key: tick, isTick: true, skipped: [] } };
   const rounds: Rounds = {
     name: '0 3 * * * UTC',
     attempts: 1,
     // Once there was something to begin; after that nothing is due.
-    dueOf: () => (wishes === 0 ? begin : { kind: 'wait', untilMs: Infinity }),
+    dueOf: () => (wishes === 0 || isUndone ? begin : { kind: 'wait', untilMs: Infinity }),
     skippedBetween: () => [],
     replacedAt: undefined,
   };
   const ear = new Ear(term as Term, stop.signal);
   const ended = keepRounds(scene as Scene, term as Term, ear, rounds);
-  await clock.pass(10);
+  await clock.pass(isUndone ? 65_000 : 10);
   stop.abort();
   await ended;
-  return { starts: start.mock.calls.length };
+  return { starts: start.mock.calls.length, wishes };
 }
 
 test('a command starts for the claim that stands beside the record', async () => {
-  expect(await begun(formatJobs({ ...empty, claim }))).toEqual({ starts: 1 });
+  expect(await begun(formatJobs({ ...empty, claim }))).toEqual({ starts: 1, wishes: 1 });
 });
 
 test('none starts where another write has taken the claim away meanwhile, or has put another there', async () => {
-  expect(await begun(formatJobs(empty))).toEqual({ starts: 0 });
-  expect(await begun(formatJobs({ ...empty, claim: { ...claim, key: 'manual/x', isTick: false } }))).toEqual({ starts: 0 });
+  expect(await begun(formatJobs(empty))).toMatchObject({ starts: 0 });
+  const other = { ...claim, key: 'manual/x', isTick: false };
+  expect(await begun(formatJobs({ ...empty, claim: other }))).toMatchObject({ starts: 0 });
+});
+
+test('a wish that something undoes is written again each half minute, and not as fast as the server can', async () => {
+  expect(await begun(formatJobs(empty), true)).toEqual({ starts: 0, wishes: 3 });
 });
