@@ -59,6 +59,7 @@ export class Oracle {
   get #promised(): boolean {
     const { mode, newLockWaitMs, faults } = this.#scenario;
     if (mode === 'break') return false;
+    if (mode === 'schedule') return faults.every(({ kind }) => kind !== 'delete');
     if (mode !== 'tampering') return true;
     return newLockWaitMs > 0 && faults.every(({ kind }) => kind !== 'blank' && kind !== 'overwrite');
   }

@@ -320,6 +320,7 @@ function faultsOf(dice: Dice, mode: Mode, timing: Timing, count: number, calmFro
   const kinds = [
     ...apart,
     ...(mode === 'schedule' ? orders.filter((_, i) => dice.chance(80 + i, 0.6)) : []),
+    ...(mode === 'schedule' && dice.chance(90, 0.2) ? (['delete'] as const) : []),
     ...(mode === 'tampering' ? tamperings.filter((_, i) => i === 0 || dice.chance(70 + i, 0.4)) : []),
   ];
   if (mode === 'break') kinds.push('cut-both', 'stop');

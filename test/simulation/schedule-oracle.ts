@@ -3,7 +3,8 @@
 // Invariants: S1 each tick up to the cursor is settled, and once; S2 a tick begins no more often than it may, by a
 // claim that is stored, and never after a success that is; S3 an outcome is written by the run that had the claim, and
 // is what became of its command; S4 where all is calm each tick runs when it is due; S5 no tick begins long before its
-// time; S6 nothing is claimed on a lock that is paused, by the clock of whoever claims.
+// time; S6 nothing is claimed on a lock that is paused, by the clock of whoever claims. A lock that was deleted and made
+// again by another than its holder knows of nothing, and all begins anew.
 
 import type { Cron } from 'croner';
 import { type Plan, startOf } from '../../src/job/schedule.ts';
@@ -22,7 +23,7 @@ const latestMs = 3_000;
 
 export function noTicks() {
   const outcomes = { ok: 0, failed: 0, interrupted: 0, unknown: 0, withdrawn: 0 };
-  return { begun: 0, manual: 0, ...outcomes, missed: 0, overlap: 0, paused: 0, late: 0 };
+  return { begun: 0, manual: 0, ...outcomes, missed: 0, overlap: 0, paused: 0, late: 0, kept: 0, forgotten: 0 };
 }
 
 /** The shipped plan, on ticks without a calendar. */
@@ -45,14 +46,19 @@ export class ScheduleOracle implements JobJudge {
   readonly #world: World;
   readonly #schedule: SchedulePlan;
   readonly #plan: Plan;
+  /** The lock is deleted: who holds it makes it again with what it remembered; else all is forgotten. */
+  readonly #mayForget: boolean;
+  /** Every claim that was ever stored. */
+  readonly #claims = new Set<string>();
   readonly #begun = new Map<string, Begun[]>();
   readonly #settled = new Map<string, string>();
   #first: number | undefined;
   #cursor: number | undefined;
   #record: JobRecord | undefined;
 
-  constructor(world: World, schedule: SchedulePlan) {
+  constructor(world: World, schedule: SchedulePlan, mayForget: boolean) {
     this.#world = world;
+    this.#mayForget = mayForget;
     this.#schedule = schedule;
     this.#plan = planOf(schedule);
   }
@@ -65,7 +71,9 @@ export class ScheduleOracle implements JobJudge {
   started(run: string, environment: Record<string, string>): (end: Begun['end']) => void {
     const { LEADER_RUN_KEY: key = '', LEADER_RUN_ATTEMPT: attempt, LEADER_RUN_TICK: tick } = environment;
     const claim = this.#record?.claim;
-    if (claim?.key !== key || claim.run !== run || String(claim.attempt) !== attempt)
+    const isClaimed = claim?.key === key && claim.run === run && String(claim.attempt) === attempt;
+    // Of an object that is gone, which the holder does not know yet.
+    if (!isClaimed && !(this.#mayForget && this.#claims.has(`${run} ${key} ${String(attempt)}`)))
       this.#world.fail(`S2: a command begins for ${key}, which is not claimed`);
     const isManual = key.startsWith('manual/');
     if (tick !== (isManual ? '' : key)) this.#world.fail(`S2: the tick of ${key} is told as ${String(tick)}`);
@@ -95,13 +103,11 @@ export class ScheduleOracle implements JobJudge {
     const next = recordIn(after);
     if (!next?.cursor) return this.#world.fail(`S1: ${String(after)} is no record of ticks`);
     const old = recordIn(before.note);
+    const isMadeAgain = !base && JSON.stringify(next) === JSON.stringify(this.#record);
     this.#record = next;
-    // Of a lock that was made anew, or of the first of all.
-    if (!base || !old?.cursor) {
-      this.#cursor = Date.parse(next.cursor);
-      this.#first ??= this.#cursor;
-      return;
-    }
+    if (next.claim) this.#claims.add(`${next.claim.run} ${next.claim.key} ${next.claim.attempt}`);
+    if (isMadeAgain) return void (this.seen.kept += 1);
+    if (!base || !old?.cursor) return this.#beginAnew(Date.parse(next.cursor));
     const known = new Set(old.entries.map((entry) => JSON.stringify(entry)));
     const made = next.entries.filter((entry) => !known.has(JSON.stringify(entry)));
     for (const entry of [...made].reverse()) this.#judge(entry, old.claim, signature.run);
@@ -113,6 +119,16 @@ export class ScheduleOracle implements JobJudge {
     for (const tick of this.#ticks(this.#cursor ?? 0, cursor))
       if (!this.#settled.has(tick)) this.#world.fail(`S1: nothing is said of ${tick}, which is behind the cursor`);
     this.#cursor = cursor;
+  }
+
+  /** The first record of all, or one that knows of nothing before it. */
+  #beginAnew(cursor: number): void {
+    if (this.#first !== undefined && !this.#mayForget) this.#world.fail('S1: what was remembered is forgotten');
+    if (this.#first !== undefined) this.seen.forgotten += 1;
+    this.#begun.clear();
+    this.#settled.clear();
+    this.#cursor = cursor;
+    this.#first ??= cursor;
   }
 
   #judge(entry: Entry, claim: Claim | undefined, writer: string): void {

@@ -33,7 +33,7 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
   // A slow fetch is a fault of its own: where short faults must cost nobody a term, it may not lengthen one by much.
   const credentialsMs = { liveness: 30, bounded: 100 }[scenario.mode as string] ?? 400;
   const jobs = scenario.jobs && new JobOracle(world, scenario.jobs);
-  const ticks = scenario.schedule && new ScheduleOracle(world, scenario.schedule);
+  const ticks = scenario.schedule && new ScheduleOracle(world, scenario.schedule, mayForget(scenario));
   const judge = jobs ?? ticks;
   const net: Net = { world, store, oracle, faults: scenario.faults, credentialsMs, standing: new Set(), jobs: judge };
   const dice = new Dice(scenario.seed, 2);
@@ -48,6 +48,10 @@ export async function simulate(scenario: Scenario, recording = false): Promise<R
   ticks?.close();
   const { violation, hash, happenings, lines } = world;
   return { scenario, violation, hash, happenings, lines, seen: oracle.seen, jobs: jobs?.seen, ticks: ticks?.seen };
+}
+
+function mayForget({ faults }: Scenario): boolean {
+  return faults.some(({ kind }) => kind === 'delete');
 }
 
 /** Faults that are incidents; the weather is looked up where messages travel. */
