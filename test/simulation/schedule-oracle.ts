@@ -1,10 +1,9 @@
 // What must be true of the ticks of a schedule in every run: judged by what commands really did and by what the store
 // really holds, write by write. Knows the text of a note (record.ts), and which ticks there are, by arithmetic alone.
 // Invariants: S1 each tick up to the cursor is settled, and once; S2 a tick begins no more often than it may, by a
-// claim that is stored, and never after a success that is; S3 an outcome is written by the run that had the claim, and
-// is what became of its command; S4 where all is calm each tick runs when it is due; S5 no tick begins long before its
-// time; S6 nothing is claimed on a lock that is paused, by the clock of whoever claims. A lock that was deleted and made
-// again by another than its holder knows of nothing, and all begins anew.
+// claim that is stored, and never after a success that is; S3 an outcome is by the run that had the claim, and is what
+// became of its command; S4 where all is calm each tick runs when due; S5 no tick begins long before its time; S6
+// nothing is claimed on a paused lock. One that was deleted, and not made again by its holder, begins anew.
 
 import type { Cron } from 'croner';
 import { type Plan, startOf } from '../../src/job/schedule.ts';
