@@ -4,12 +4,14 @@
 
 export { LeaderElector } from './elector/leader-elector.ts';
 export type { LeaderCallbacks, LeaderElectionConfig, LeaderTerm, RunEnd } from './elector/leader-elector.ts';
-export type { Notes, Page, Work } from './elector/notes.ts';
+export type { Beside, Notes, Page, Wished, Work } from './elector/notes.ts';
+export type { SkipReason } from './job/record.ts';
+export type { Instructions, Pause } from './locks/instructions.ts';
 export type { Outcome, Patience, Token } from './elector/state.ts';
 export type { Elected, Term } from './elector/term.ts';
 export type { Leash } from './elector/timing.ts';
 export { openLock } from './locks/open.ts';
-export type { LockKind, OpenLock, OpenOptions, Standing, Store } from './locks/store.ts';
+export type { LabelWish, LockKind, OpenLock, OpenOptions, Standing, Store } from './locks/store.ts';
 export type {
   Announcement,
   Attempt,
@@ -23,7 +25,8 @@ export type {
   WriteAnswer,
   WriteFailure,
   WriteRequest,
+  PodLabel,
 } from './locks/lock.ts';
 export type { ElectionRecord, Signature } from './locks/record.ts';
-export type { Event, LossReason, Report, TakenFrom } from './observe/events.ts';
+export type { DeposedBy, Event, LossReason, Report, RunEnding, TakenFrom } from './observe/events.ts';
 export type { Clock, Instant, Now } from './clock.ts';

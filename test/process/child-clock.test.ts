@@ -131,7 +131,7 @@ describe.concurrent('a command whose clock jumps', () => {
     { name: 'told', seconds: 35 },
     { name: 'killed', seconds: 60 },
   ])('#33 counts as a loss of the lock when the leash has $name it', async ({ seconds }, { arena, expect }) => {
-    expect(await storyWithJump(arena, seconds)).toEqual({ kind: 'lost' });
+    expect(await storyWithJump(arena, seconds)).toEqual({ kind: 'lost', given: false });
   });
 
   test('that cannot be read any more is killed, and leader-run ends with 125', async ({ arena, expect, skip }) => {

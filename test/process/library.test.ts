@@ -146,7 +146,8 @@ describe('the types that are shipped', () => {
   test('show of a term nothing that only the elector may do', () => {
     const term = exported.find(({ name }) => name === 'Term') ?? fail();
     expect(checker.getDeclaredTypeOfSymbol(term).getProperties().map(({ name }) => name)).toEqual([
-      'token', 'note', 'leash', 'lost', 'deposed', 'msLeft', 'onLost', 'onLeash', 'workEnded', 'resign',
+      ...['token', 'beside', 'leash', 'lost', 'deposed', 'msLeft', 'onLost', 'onLeash', 'onBeside', 'wish'],
+      ...['workEnded', 'resign'],
     ]);
   });
 });
