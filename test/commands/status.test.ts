@@ -7,16 +7,16 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/cli/exit-status.ts';
 import { systemClock } from '../../src/clock.ts';
-import type { Context } from '../../src/commands/command.ts';
 import { lookOf } from '../../src/commands/look.ts';
 import { keyRows, viewOf } from '../../src/commands/status-text.ts';
-import { chosen, verbs } from '../../src/commands/verbs.ts';
+import { chosen } from '../../src/commands/verbs.ts';
 import { notesOf } from '../../src/job/once.ts';
 import { emptyRecord } from '../../src/job/key.ts';
 import { formatJobs, type JobRecord } from '../../src/job/record.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
 import { localLock } from '../../src/locks/local/lock.ts';
 import { released, taken } from '../../src/locks/record.ts';
+import { verbContext } from '../helpers/verb-context.ts';
 
 const run = '01234567-89ab-cdef-0123-456789abcdef';
 let folder: string;
@@ -33,19 +33,8 @@ afterEach(() => {
 });
 
 async function ask(line: string, env: Record<string, string> = {}) {
-  const context: Omit<Context, 'words'> = {
-    env: { LEADER_RUN_LOCAL: folder, ...env },
-    version: '1.2.3',
-    desk: {
-      stop: stop.signal,
-      asked: () => undefined,
-      attach: () => undefined,
-      reportTo: () => undefined,
-      reraise: () => undefined,
-    },
-    print: (text) => (printed += text),
-    verbs,
-  };
+  const print = (text: string): string => (printed += text);
+  const context = verbContext({ env: { LEADER_RUN_LOCAL: folder, ...env }, stop: stop.signal, print });
   const { command, words } = chosen(line.split(' '));
   const ending = await command.run({ ...context, words });
   if (ending.kind === 'answered') return { text: ending.text, remark: ending.remark, status: exitStatus(ending) };

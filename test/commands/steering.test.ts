@@ -8,14 +8,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/cli/exit-status.ts';
 import { systemClock } from '../../src/clock.ts';
 import { alter } from '../../src/commands/alter.ts';
-import type { Context } from '../../src/commands/command.ts';
 import { lookOf, readOnce } from '../../src/commands/look.ts';
 import { jsonOf, rowOf, viewOf } from '../../src/commands/status-text.ts';
-import { chosen, verbs } from '../../src/commands/verbs.ts';
+import { chosen } from '../../src/commands/verbs.ts';
 import type { Instructions } from '../../src/locks/instructions.ts';
 import { localLock } from '../../src/locks/local/lock.ts';
 import type { Lock, Sighting } from '../../src/locks/lock.ts';
 import { released, renewed, taken } from '../../src/locks/record.ts';
+import { verbContext } from '../helpers/verb-context.ts';
 
 const run = '01234567-89ab-cdef-0123-456789abcdef';
 const me = userInfo().username;
@@ -38,19 +38,9 @@ afterEach(() => {
 
 /** Runs a verb as main.ts does. `says` is all of stdout. */
 async function ask(words: readonly string[], env: Record<string, string> = {}) {
-  const context: Omit<Context, 'words'> = {
-    env: { LEADER_RUN_LOCAL: folder, LEADER_RUN_LOCK: 'ops/nightly', ...env },
-    version: '1.2.3',
-    desk: {
-      stop: stop.signal,
-      asked: () => undefined,
-      attach: () => undefined,
-      reportTo: () => undefined,
-      reraise: () => undefined,
-    },
-    print: (text) => (printed += text),
-    verbs,
-  };
+  const print = (text: string): string => (printed += text);
+  const given = { LEADER_RUN_LOCAL: folder, LEADER_RUN_LOCK: 'ops/nightly', ...env };
+  const context = verbContext({ env: given, stop: stop.signal, print });
   const { command, words: its } = chosen(words);
   const ending = await command.run({ ...context, words: its });
   const status = exitStatus(ending);

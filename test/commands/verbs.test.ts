@@ -7,22 +7,10 @@ import type { Context } from '../../src/commands/command.ts';
 import { reserved } from '../../src/commands/reserved.ts';
 import { run } from '../../src/commands/run.ts';
 import { chosen, verbs } from '../../src/commands/verbs.ts';
+import { verbContext } from '../helpers/verb-context.ts';
 
-const context: Context = {
-  words: [],
-  // A lock that is named here, so that nothing but the verb keeps a program from being run.
-  env: { LEADER_RUN_LOCK: 'a/b' },
-  version: '1.2.3',
-  desk: {
-    stop: new AbortController().signal,
-    asked: () => undefined,
-    attach: () => undefined,
-    reportTo: () => undefined,
-    reraise: () => undefined,
-  },
-  verbs,
-  print: () => undefined,
-};
+// A lock that is named here, so that nothing but the verb keeps a program from being run.
+const context: Context = { words: [], ...verbContext({ env: { LEADER_RUN_LOCK: 'a/b' } }) };
 const kept = ['doctor', 'manifest', 'completion'];
 
 describe('the verb', () => {
