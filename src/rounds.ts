@@ -9,22 +9,10 @@ import type { Beside } from './elector/notes.ts';
 import type { Term } from './elector/term.ts';
 import { attemptIn } from './job/once.ts';
 import { timeText } from './job/record.ts';
-import type { Due, Refusal, Skipped, Wish } from './job/schedule.ts';
+import type { Refusal, Rounds, Skipped, Wish } from './job/schedule.ts';
 import { span } from './common/quantity.ts';
 import { runIn } from './locks/instructions.ts';
 import { type Ear, type Scene, tellEnd, work, type Worked } from './work.ts';
-
-/** A schedule, as the story needs it (job/schedule.ts, which is loaded for a schedule alone). */
-export interface Rounds {
-  /** For the log: the cron line and its zone. */
-  readonly name: string;
-  readonly attempts: number;
-  readonly dueOf: (beside: Beside, wallMs: number) => Due;
-  /** Which ticks a write has passed over, between two notes. */
-  readonly skippedBetween: (before: string | undefined, after: string | undefined) => readonly Skipped[];
-  /** When the command of the next tick begins, by the wall clock, where it takes the place of the one that runs. */
-  readonly replacedAt: ((wallMs: number) => number) | undefined;
-}
 
 /** Wall clocks are set, and machines suspended: a wait is looked at again this often, and so is a refusal. */
 const longestWaitMs = 30_000;

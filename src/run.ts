@@ -10,7 +10,8 @@ import type { LeaderElector } from './elector/leader-elector.ts';
 import type { Outcome, Patience } from './elector/state.ts';
 import type { Term } from './elector/term.ts';
 import { type Settled, settledIn } from './job/once.ts';
-import { keepRounds, type Rounds } from './rounds.ts';
+import type { Rounds } from './job/schedule.ts';
+import { keepRounds } from './rounds.ts';
 import { Ear, type Finish, type Scene, tellEnd, work, type Worked } from './work.ts';
 
 export interface Story extends Scene {
@@ -61,7 +62,7 @@ export async function run(story: Story): Promise<Ending> {
   }
 }
 
-/** Undefined for a tick of a schedule: the outcomes of the others are noted already. */
+/** What became of a term's work; under a schedule, of the tick whose outcome is not noted yet. */
 interface Served extends Worked {
   /** For how long the lock is to be kept from now on. */
   readonly holdMs: number;

@@ -5,8 +5,8 @@ import { expect, test, vi } from 'vitest';
 import type { Beside } from '../src/elector/notes.ts';
 import type { Term } from '../src/elector/term.ts';
 import { formatJobs, type JobRecord } from '../src/job/record.ts';
-import type { Due } from '../src/job/schedule.ts';
-import { keepRounds, type Rounds } from '../src/rounds.ts';
+import type { Due, Rounds } from '../src/job/schedule.ts';
+import { keepRounds } from '../src/rounds.ts';
 import { Ear, type Scene } from '../src/work.ts';
 import { ManualClock } from './helpers/manual-clock.ts';
 

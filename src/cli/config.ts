@@ -3,8 +3,9 @@
 // can be found is told by those who use them. After this, nothing else reads arguments or our variables.
 // Invariant: whatever the input, readConfig returns; a Config it returns has passed `timingFaults`.
 
-import { completeTiming, timingFaults, type Timing } from '../elector/timing.ts';
+import { completeTiming, foreignGraceFactor, timingFaults, type Timing } from '../elector/timing.ts';
 import { type HookLines, hookNames } from '../job/hooks.ts';
+import { tooFarAheadMs } from '../job/once.ts';
 import type { LabelWish, Standing, Store } from '../locks/store.ts';
 import {
   type ArgumentsRead,
@@ -244,14 +245,11 @@ function scheduleOf({ readings }: ArgumentsRead, faults: string[]): ScheduleConf
   };
 }
 
-/** What a take-over may need: another's lease, and clocks that differ. */
-const clocksMayDifferMs = 30_000;
-
-/** One that a take-over cannot keep would skip ticks for nothing. */
+/** One that a take-over cannot keep would skip ticks for nothing: it waits for a lease, and clocks differ. */
 function deadlineOf({ startDeadline, leaseDuration, foreignGrace }: Readings, faults: string[]): number | undefined {
   const [deadlineMs, leaseMs] = [valueOf(startDeadline), valueOf(leaseDuration)];
   if (deadlineMs === undefined || leaseMs === undefined) return deadlineMs;
-  const leastMs = leaseMs + (valueOf(foreignGrace) ?? (leaseMs * 7) / 15) + clocksMayDifferMs;
+  const leastMs = leaseMs + (valueOf(foreignGrace) ?? leaseMs * foreignGraceFactor) + tooFarAheadMs;
   if (deadlineMs >= leastMs) return deadlineMs;
   const parts = 'the lease duration, the grace for foreign holders and 30 s for clocks';
   faults.push(`${sourceOf(startDeadline) ?? ''}: expected at least ${String(Math.ceil(leastMs / 1000))}s: ${parts}`);

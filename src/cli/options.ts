@@ -36,7 +36,10 @@ export const lockKinds = [
   'configmapsleases',
 ] as const satisfies readonly LockKind[];
 
-/** What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things. */
+/**
+ * What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things,
+ * asks a holder for something (and until when, for whom, or to its end).
+ */
 export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next' | 'ask' | 'until' | 'to' | 'follow';
 
 export interface Row<T, S extends string | undefined = string | undefined> {

@@ -7,6 +7,7 @@ import type { Ending } from '../cli/exit-status.ts';
 import { type Clock, shownElapsed, systemClock } from '../clock.ts';
 import { nameCap, printable } from '../common/printable.ts';
 import { count, span } from '../common/quantity.ts';
+import { instructionsOf } from '../elector/observation.ts';
 import { formatJobs, parseJobs } from '../job/record.ts';
 import { resumed } from '../job/schedule.ts';
 import { parseSchedule } from '../job/tick.ts';
@@ -14,7 +15,7 @@ import { type Pause, pauseAt, pauseText, timeText } from '../locks/instructions.
 import { alter, isEnding, no, personsName } from './alter.ts';
 import type { Context } from './command.ts';
 import { type Look, onLock, type Opened, type Printed, readAskedOne, readOnce, readSurely } from './look.ts';
-import { isObeying, reasonBy, untilGone, within } from './steering.ts';
+import { holderOf, isObeying, reasonBy, untilGone, within } from './steering.ts';
 
 export async function pause(context: Context): Promise<Ending | Printed> {
   const read = readAskedOne(context, ['lock', 'ask', 'until']);
@@ -39,14 +40,14 @@ async function keepFrom(
   const result = await alter(
     opened,
     () => readOnce(lock, fullName),
-    (look) => ({ kind: 'write', instructions: { ...instructionsOf(look), pause: pauseText(wanted) } }),
+    (look) => ({ kind: 'write', instructions: { ...instructionsOf(look.sighting), pause: pauseText(wanted) } }),
   );
   if (isEnding(result)) return result;
   const { untilMs } = wanted;
   context.print(
     `paused ${fullName} ${untilMs === undefined ? 'until leader-run resume' : `until ${timeText(untilMs)}`}\n`,
   );
-  const holder = holderOf(result);
+  const holder = holderOf(result.sighting);
   if (holder === '' || timeoutMs === 0) return { kind: 'answered', text: '' };
   if (isObeying(result)) return await released(opened, holder, timeoutMs, context, clock);
   const who = printable(holder, nameCap);
@@ -99,7 +100,7 @@ async function letGoOn(opened: Opened, clock: Clock): Promise<Ending> {
     opened,
     () => readOnce(lock, fullName),
     (look) => {
-      const instructions = instructionsOf(look);
+      const instructions = instructionsOf(look.sighting);
       if (instructions?.pause === undefined) {
         // A candidate may take the lock so soon that the write before seems not to be stored.
         const text = wasPaused ? `resumed ${fullName}\n` : `nothing to do: ${fullName} is not paused\n`;
@@ -111,7 +112,7 @@ async function letGoOn(opened: Opened, clock: Clock): Promise<Ending> {
     },
   );
   if (isEnding(result)) return result;
-  const wasOver = pauseAt(instructionsOf(result), clock.now().wall) === undefined;
+  const wasOver = pauseAt(instructionsOf(result.sighting), clock.now().wall) === undefined;
   const text = wasOver ? `the pause of ${fullName} was over\n` : `resumed ${fullName}\n`;
   return { kind: 'answered', text: passed ? `${text}${notMadeUp(passed.count, fullName)}\n` : text };
 }
@@ -131,12 +132,4 @@ function passedMeanwhile(look: Look, wallMs: number): { readonly note: string; r
 function notMadeUp(passed: number, fullName: string): string {
   const [ticks, verb] = [count(passed, 'tick'), passed === 1 ? 'is' : 'are'];
   return `${ticks} came meanwhile and ${verb} not made up for: leader-run run --lock ${fullName} runs the command now`;
-}
-
-function instructionsOf({ sighting }: Look) {
-  return sighting.kind === 'record' ? sighting.instructions : undefined;
-}
-
-function holderOf({ sighting }: Look): string {
-  return sighting.kind === 'record' ? sighting.record.holderIdentity : '';
 }

@@ -22,9 +22,8 @@ import { LeaderElector } from '../elector/leader-elector.ts';
 import { type HookLines, Hooks, type HooksOptions } from '../job/hooks.ts';
 import type { Job } from '../job/key.ts';
 import { notesOf } from '../job/once.ts';
-import type { Plan } from '../job/schedule.ts';
+import type { Plan, Rounds } from '../job/schedule.ts';
 import type { Notes } from '../elector/notes.ts';
-import type { Rounds } from '../rounds.ts';
 import type { Patience } from '../elector/state.ts';
 import { type OpenLock, openLock } from '../locks/open.ts';
 import { eventsOn } from '../observe/announcer.ts';
@@ -116,8 +115,10 @@ async function scheduleOf(
   { line, zone, ...rest }: ScheduleConfig,
   wallMs: number,
 ): Promise<Scheduling | { readonly fault: string }> {
-  const [{ openSchedule, shortestPeriodMs }, { dueOf, nextStart, notesOfSchedule, skippedBetween, specOf }] =
-    await Promise.all([import('../job/tick.ts'), import('../job/schedule.ts')]);
+  const [{ openSchedule, shortestPeriodMs }, { notesOfSchedule, roundsOf }] = await Promise.all([
+    import('../job/tick.ts'),
+    import('../job/schedule.ts'),
+  ]);
   const schedule = openSchedule(line, zone, wallMs);
   if ('fault' in schedule) return { fault: `--schedule: ${schedule.fault}` };
   const periodMs = shortestPeriodMs(schedule.value, wallMs);
@@ -127,16 +128,7 @@ async function scheduleOf(
     };
   return (lock) => {
     const plan: Plan = { schedule: schedule.value, lock, ...rest };
-    return {
-      notes: notesOfSchedule(plan),
-      rounds: {
-        name: specOf(plan),
-        attempts: plan.attempts,
-        dueOf: (beside, now) => dueOf(plan, beside, now),
-        skippedBetween,
-        replacedAt: plan.overlap === 'replace' ? (now) => nextStart(plan, now) : undefined,
-      },
-    };
+    return { notes: notesOfSchedule(plan), rounds: roundsOf(plan) };
   };
 }
 

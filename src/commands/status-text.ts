@@ -5,11 +5,12 @@
 
 import { nameCap, printable } from '../common/printable.ts';
 import { count, span } from '../common/quantity.ts';
+import { instructionsOf } from '../elector/observation.ts';
 import { type HolderRun, listKeys } from '../job/key.ts';
 import { type Claim, type Entry, type Outcome, parseJobs, timeText } from '../job/record.ts';
 import { outcomeWord } from '../job/tell.ts';
 import { comingTicks, parseSchedule } from '../job/tick.ts';
-import { pauseAt, pauseText } from '../locks/instructions.ts';
+import { pauseAt, pauseFacts } from '../locks/instructions.ts';
 import type { Look } from './look.ts';
 
 export const lockColumns = ['LOCK', 'HOLDER', 'SINCE', 'RENEWED', 'LEASE', 'TRANSITIONS', 'JOB', 'LAST'] as const;
@@ -136,10 +137,9 @@ function askedAt(
   readonly pause: { readonly until: string | undefined; readonly reason: string } | undefined;
   readonly stepDown: string | undefined;
 } {
-  const instructions = sighting.kind === 'record' ? sighting.instructions : undefined;
+  const instructions = instructionsOf(sighting);
   const pause = pauseAt(instructions, nowMs);
-  const until = pause?.untilMs === undefined ? undefined : pauseText({ untilMs: pause.untilMs, reason: '' });
-  return { pause: pause && { until, reason: pause.reason }, stepDown: instructions?.stepDown };
+  return { pause: pause && pauseFacts(pause), stepDown: instructions?.stepDown };
 }
 
 /** Undefined where none is known. */

@@ -5,12 +5,18 @@
 
 import type { Clock } from '../clock.ts';
 import { personsName } from './alter.ts';
+import type { Sighting } from '../locks/lock.ts';
 import { follow, type Look, type Opened } from './look.ts';
 
 /** With who asks, since status and the logs of others repeat it. */
 export function reasonBy(reason: string | undefined): string {
   const by = `by ${personsName()}`;
   return reason === undefined ? by : `${reason}, ${by}`;
+}
+
+/** '' where there is none, or none that can be read. */
+export function holderOf(sighting: Sighting): string {
+  return sighting.kind === 'record' ? sighting.record.holderIdentity : '';
 }
 
 export function isObeying({ sighting }: Look): boolean {

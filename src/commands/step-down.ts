@@ -7,12 +7,13 @@ import type { Ending } from '../cli/exit-status.ts';
 import { type Clock, shownElapsed, systemClock } from '../clock.ts';
 import { nameCap, printable } from '../common/printable.ts';
 import { span } from '../common/quantity.ts';
+import { instructionsOf } from '../elector/observation.ts';
 import { pauseAt, stepDownText } from '../locks/instructions.ts';
 import type { Sighting } from '../locks/lock.ts';
 import { alter, isEnding, no } from './alter.ts';
 import type { Context } from './command.ts';
 import { follow, type Look, onLock, type Opened, type Printed, readAskedOne, readSurely } from './look.ts';
-import { isObeying, reasonBy, within } from './steering.ts';
+import { holderOf, isObeying, reasonBy, within } from './steering.ts';
 
 export async function stepDown(context: Context): Promise<Ending | Printed> {
   const read = readAskedOne(context, ['lock', 'ask', 'to']);
@@ -50,9 +51,8 @@ async function handOver(opened: Opened, wanted: Wanted, context: Context, clock:
           ending: { kind: 'answered', text: `nothing to do: ${printable(holder, nameCap)} leads already\n` },
         };
       if (!isObeying(look)) return { kind: 'ending', ending: no(foreign(fullName, holder)) };
-      const instructions = sighting.kind === 'record' ? sighting.instructions : undefined;
       const text = stepDownText(holder, wanted.reason);
-      return { kind: 'write', instructions: { ...instructions, stepDown: text } };
+      return { kind: 'write', instructions: { ...instructionsOf(sighting), stepDown: text } };
     },
   );
   if (isEnding(result)) return result;
@@ -76,7 +76,7 @@ async function outcome(opened: Opened, before: Look, wanted: Wanted, context: Co
   await within(wanted.timeout, clock, context.desk.stop, (stop) =>
     follow(opened, clock, stop, ({ sighting }) => {
       const holder = holderOf(sighting);
-      seen.isPaused = sighting.kind === 'record' && pauseAt(sighting.instructions, clock.now().wall) !== undefined;
+      seen.isPaused = pauseAt(instructionsOf(sighting), clock.now().wall) !== undefined;
       if (sighting.kind === 'record' && holder === '' && !seen.isFree) {
         seen.isFree = true;
         context.print(`${from} gave it back, ${took()} after the request\n`);
@@ -108,10 +108,6 @@ function isAnother(after: Sighting, before: Sighting): boolean {
   if (after.kind !== 'record' || before.kind !== 'record') return true;
   if (after.version.object !== before.version.object) return true;
   return after.signature?.run !== before.signature?.run || after.record.acquireTime !== before.record.acquireTime;
-}
-
-function holderOf(sighting: Sighting): string {
-  return sighting.kind === 'record' ? sighting.record.holderIdentity : '';
 }
 
 function foreign(fullName: string, holder: string): string {

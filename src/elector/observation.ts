@@ -7,6 +7,7 @@ import { type Instant, later, type Now } from '../clock.ts';
 import { type Instructions, type Pause, pauseAt } from '../locks/instructions.ts';
 import type { Sighting } from '../locks/lock.ts';
 import { sameRecord, sameSignature } from '../locks/record.ts';
+import { foreignGraceFactor } from './timing.ts';
 
 export interface Observation {
   readonly sighting: Sighting;
@@ -28,12 +29,6 @@ export interface ObservationRules {
   /** Extra wait for a holder that is not leader-run; undefined: 7/15 of the record's duration. */
   readonly foreignGraceMs: number | undefined;
 }
-
-/**
- * client-go may stop its work as late as 2R + r after the last renewal, 7/15 of L after the lease's end at its
- * defaults of 15/10/2 s, since it counts from the answer and gives the last request a further deadline.
- */
-const foreignGrace = 7 / 15;
 
 /** The next observation, given what is seen now. `spreadMs` applies only if the sighting is a change. */
 export function observe(
@@ -129,5 +124,5 @@ function waitFor(before: Observation | undefined, sighting: Sighting, rules: Obs
   }
   if (holderOf(sighting) === '') return 0;
   const duration = leaseMs(sighting, rules);
-  return isForeign(sighting) ? duration + (rules.foreignGraceMs ?? duration * foreignGrace) : duration;
+  return isForeign(sighting) ? duration + (rules.foreignGraceMs ?? duration * foreignGraceFactor) : duration;
 }

@@ -145,17 +145,19 @@ function planCampaign(s: State, now: Now): Plan {
   const seconds = timing.leaseDurationMs / 1000;
   const taking = s.settings.notes?.taking(pageOf(s, now));
   const note = taking && 'note' in taking ? taking.note : undefined;
-  // Whoever was to step down does not hold the lock any more.
-  const instructions = without('stepDown', instructionsOf(observation.sighting));
-  const record = taken(before, identity, seconds, writable(s, now));
-  const planned = { record, base, note, instructions, limitMs };
+  const planned = () => ({
+    record: taken(before, identity, seconds, writable(s, now)),
+    // Whoever was to step down does not hold the lock any more.
+    instructions: without('stepDown', instructionsOf(observation.sighting)),
+    ...{ base, note, limitMs },
+  });
   if (surelyPast(now, takeAt)) {
     if (taking && 'verdict' in taking) return { kind: 'settled', verdict: taking.verdict };
     const openSince = later(observation.since, observation.waitMs);
-    return { kind: 'write', write: base ? 'take' : 'create', openSince, ...planned };
+    return { kind: 'write', write: base ? 'take' : 'create', openSince, ...planned() };
   }
   const mayAsk = surelyPast(now, s.pause);
-  if (mayAsk && base && !s.rehearsed) return { kind: 'rehearse', ...planned };
+  if (mayAsk && base && !s.rehearsed) return { kind: 'rehearse', ...planned() };
 
   const lookAt = latest(nextLook(s, observation), s.pause);
   if (surelyPast(now, lookAt)) return { kind: 'read', limitMs };

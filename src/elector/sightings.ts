@@ -15,14 +15,14 @@ import {
 } from '../clock.ts';
 import type { Sighting, Version } from '../locks/lock.ts';
 import { sameVersion, versionOf } from '../locks/record.ts';
-import { pauseAt, sameInstructions, stepDownReason } from '../locks/instructions.ts';
+import { pauseAt, pauseFacts, sameInstructions, stepDownReason } from '../locks/instructions.ts';
 import type { DeposedBy, LossReason } from '../observe/events.ts';
 import { idle, leave, outcomeOf } from './leaving.ts';
 import type { Beside } from './notes.ts';
 import { changed, deposes, holderOf, instructionsOf, invites, observe, observeOwn } from './observation.ts';
 import { answered, meetHerd, slowDown, spread } from './pace.ts';
 import type { PendingWrite, Settings, State } from './state.ts';
-import { pauseFacts, tellStanding, tellTrouble } from './tell.ts';
+import { tellStanding, tellTrouble } from './tell.ts';
 import { leashFrom, startAllowanceMs } from './timing.ts';
 import { report, set, type Turn } from './turn.ts';
 import { givesUp, isAnsweredSoon, isEarlierRenewal, isStored, isWrite, keepsOthersAway, lossBy } from './whose.ts';

@@ -4,7 +4,7 @@
 
 import { later, possiblyPast, shownElapsed } from '../clock.ts';
 import type { Sighting, Trouble } from '../locks/lock.ts';
-import { type Pause, pauseText } from '../locks/instructions.ts';
+import { pauseFacts, pauseText } from '../locks/instructions.ts';
 import { holderOf, invites, isForeign, leaseMs, pauseNow } from './observation.ts';
 import type { Doing } from './state.ts';
 import { report, set, type Turn } from './turn.ts';
@@ -66,13 +66,6 @@ export function tellPause(turn: Turn): void {
   if (text === toldPause) return;
   set(turn, { toldPause: text });
   report(turn, pause ? { kind: 'paused', ...pauseFacts(pause) } : { kind: 'resumed' });
-}
-
-export function pauseFacts({ reason, untilMs }: Pause): {
-  readonly reason: string;
-  readonly until: string | undefined;
-} {
-  return { reason, until: untilMs === undefined ? undefined : pauseText({ untilMs, reason: '' }) };
 }
 
 /** Once per change of cause; trouble that comes and goes with each request is told once for as long as it lasts. */

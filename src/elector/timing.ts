@@ -33,6 +33,13 @@ export const jitterFactor = 1.2;
 /** leader-run kills this long before its guardian would, so that the guardian acts only when leader-run cannot. */
 export const guardLeadMs = 250;
 
+/**
+ * How much longer a holder that is not leader-run is waited for, as a part of its lease. client-go may stop its work as
+ * late as 2R + r after the last renewal, 7/15 of L after the lease's end at its defaults of 15/10/2 s, since it counts
+ * from the answer and gives the last request a further deadline.
+ */
+export const foreignGraceFactor = 7 / 15;
+
 /** What starting a command may take: none is started unless it would run before half of the renew deadline is over. */
 export const startAllowanceMs = 500;
 

@@ -16,7 +16,7 @@ import {
   settle,
   type Verdict,
 } from './key.ts';
-import { type Claim, formatJobs, parseJobs, type Reading } from './record.ts';
+import { type Claim, formatJobs, type JobRecord, parseJobs, type Reading } from './record.ts';
 
 /** Why nothing is run for a key. */
 export type Settled =
@@ -45,17 +45,19 @@ export function notesOf(job: Job): Notes {
       const begun = begin(read(page.note), job, runnerOf(page), page.wallMs);
       return begun.kind === 'begun' ? { note: formatJobs(begun.record) } : { verdict: begun };
     },
-    releasing,
+    releasing: (page) => {
+      const record = settledRecord(page);
+      return record && formatJobs(record);
+    },
   };
 }
 
-/** With the outcome of what was claimed, if this process knows it. */
-export function releasing(page: Page): string | undefined {
+/** With the outcome of what was claimed; undefined: nothing was, or this process does not know how it ended. */
+export function settledRecord(page: Page): JobRecord | undefined {
   const reading = read(page.note);
   const claim = claimIn(reading);
   const end = claim && endOf(claim, page);
-  const record = end && settle(reading, claim, end.ending, page.wallMs, end.tookMs);
-  return record && formatJobs(record);
+  return end && settle(reading, claim, end.ending, page.wallMs, end.tookMs);
 }
 
 /** The verdict of these rules, as it comes back from the elector, which knows no word of it. */

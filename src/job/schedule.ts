@@ -8,7 +8,7 @@
 import type { Beside, Notes, Page, Wished } from '../elector/notes.ts';
 import { pauseIn, runIn } from '../locks/instructions.ts';
 import { begin, emptyRecord, type Job, settle, skip, withoutClaim } from './key.ts';
-import { claimIn, read, releasing, runnerOf, tooFarAheadMs, type WorkEnd } from './once.ts';
+import { claimIn, read, runnerOf, settledRecord, tooFarAheadMs, type WorkEnd } from './once.ts';
 import {
   type Claim,
   type Entry,
@@ -62,12 +62,34 @@ export type Due =
   | { readonly kind: 'note'; readonly wish: Exclude<Wish, { kind: 'begin' | 'end' }> }
   | { readonly kind: 'begin'; readonly wish: Extract<Wish, { kind: 'begin' }> };
 
+/** What the story of a term needs of a schedule (src/rounds.ts). */
+export interface Rounds {
+  /** For the log: the cron line and its zone. */
+  readonly name: string;
+  readonly attempts: number;
+  readonly dueOf: (beside: Beside, wallMs: number) => Due;
+  /** Which ticks a write has passed over, between two notes. */
+  readonly skippedBetween: (before: string | undefined, after: string | undefined) => readonly Skipped[];
+  /** When the command of the next tick begins, by the wall clock, where it takes the place of the one that runs. */
+  readonly replacedAt: ((wallMs: number) => number) | undefined;
+}
+
+export function roundsOf(plan: Plan): Rounds {
+  return {
+    name: specOf(plan),
+    attempts: plan.attempts,
+    dueOf: (beside, wallMs) => dueOf(plan, beside, wallMs),
+    skippedBetween,
+    replacedAt: plan.overlap === 'replace' ? (wallMs) => nextStart(plan, wallMs) : undefined,
+  };
+}
+
 /** So many ticks are caught up with; the older ones are passed over. */
 const mostCaughtUp = 100;
 const firstRetryMs = 10_000;
 const longestRetryMs = 300_000;
 
-export const specOf = ({ schedule: { line, zone } }: Plan): string => `${line} ${zone}`;
+const specOf = ({ schedule: { line, zone } }: Plan): string => `${line} ${zone}`;
 
 /** When the tick's command starts, by the wall clock. */
 export function startOf({ lock, jitterMs }: Plan, tickMs: number): number {
@@ -233,17 +255,15 @@ export function notesOfSchedule(plan: Plan): Notes {
       if (reading.kind === 'unreadable') return { verdict: reading };
       if (reading.kind === 'absent') return { note: formatJobs(adopted(plan, emptyRecord(page.wallMs), page)) };
       // What we know of our own claim is more than that its end is unknown.
-      const note = releasing(page) ?? page.note ?? '';
-      return { note: reading.record.claim ? formatJobs(withoutClaim(recordIn(note, reading.record))) : note };
+      return { note: formatJobs(settledRecord(page) ?? withoutClaim(reading.record)) };
     },
     renewing: (page, wish) => granted(plan, page, wish as Wish),
     releasing: (page) => {
-      const note = releasing(page);
-      const record = note === undefined ? undefined : recordIn(note, emptyRecord(page.wallMs));
-      if (record === undefined) return undefined;
+      const record = settledRecord(page);
       const claim = claimIn(read(page.note));
-      const hasRun = record.entries.some(({ key, attempts }) => key === claim?.key && attempts === claim.attempt);
-      return formatJobs(claim && hasRun ? overlapped(plan, record, claim, page) : record);
+      if (record === undefined || claim === undefined) return undefined;
+      const hasRun = record.entries.some(({ key, attempts }) => key === claim.key && attempts === claim.attempt);
+      return formatJobs(hasRun ? overlapped(plan, record, claim, page) : record);
     },
   };
 }
@@ -316,9 +336,4 @@ function credibleMs({ wallMs, serverMs }: Page): number {
 function aheadOf({ serverMs }: Page, tick: string | undefined): Refusal | undefined {
   const comesInMs = tick === undefined ? 0 : Date.parse(tick) - (serverMs ?? Infinity);
   return comesInMs > tooFarAheadMs ? { kind: 'clock-ahead', comesInMs } : undefined;
-}
-
-function recordIn(note: string, otherwise: JobRecord): JobRecord {
-  const reading = parseJobs(note);
-  return reading.kind === 'record' ? reading.record : otherwise;
 }

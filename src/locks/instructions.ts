@@ -70,6 +70,14 @@ export function pauseText({ untilMs, reason }: Pause): string {
   return pauseIn({ pause: reason })?.untilMs === undefined ? reason : `reason: ${reason}`;
 }
 
+/** For events, and for status. */
+export function pauseFacts({ reason, untilMs }: Pause): {
+  readonly reason: string;
+  readonly until: string | undefined;
+} {
+  return { reason, until: untilMs === undefined ? undefined : timeText(untilMs) };
+}
+
 /** RFC 3339, without fractions where they are 0. */
 export function timeText(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z');
@@ -82,11 +90,15 @@ export function stepDownReason({ stepDown }: Instructions, identity: string): st
 }
 
 export function stepDownText(identity: string, reason: string): string {
-  return reason === '' ? identity : `${identity} ${reason}`;
+  return withReason(identity, reason);
 }
 
 export function runText(word: string, reason: string): string {
-  return reason === '' ? word : `${word} ${reason}`;
+  return withReason(word, reason);
+}
+
+function withReason(what: string, reason: string): string {
+  return reason === '' ? what : `${what} ${reason}`;
 }
 
 export function runIn({ run }: Instructions): { readonly word: string; readonly reason: string } | undefined {

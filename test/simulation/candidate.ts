@@ -9,7 +9,7 @@ import { run as runStory } from '../../src/run.ts';
 import type { Sighting } from '../../src/locks/lock.ts';
 import { notesOf } from '../../src/job/once.ts';
 import type { Job } from '../../src/job/key.ts';
-import { dueOf, nextStart, notesOfSchedule, skippedBetween, specOf } from '../../src/job/schedule.ts';
+import { notesOfSchedule, roundsOf } from '../../src/job/schedule.ts';
 import { planOf } from './schedule-oracle.ts';
 import { timeText } from '../../src/job/record.ts';
 import { SimGuardian } from './command.ts';
@@ -165,13 +165,7 @@ export class SimCandidate {
       holdForMs,
       clock: process.clock,
       attempts: job && { atMost: job.attempts },
-      rounds: plan && {
-        name: specOf(plan),
-        attempts: plan.attempts,
-        dueOf: (beside, wallMs) => dueOf(plan, beside, wallMs),
-        skippedBetween,
-        replacedAt: plan.overlap === 'replace' ? (wallMs) => nextStart(plan, wallMs) : undefined,
-      },
+      rounds: plan && roundsOf(plan),
     }).then(
       (ending) => {
         world.tell(`${runner.name}: ends, ${ending.kind}`);
