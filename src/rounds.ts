@@ -166,9 +166,21 @@ function tellAsked({ report }: Scene, { instructions }: Beside): void {
 }
 
 function tellRefusal({ report }: Scene, verdict: Refusal): void {
-  const message =
-    verdict.kind === 'clock-ahead'
-      ? `the tick comes only in ${span(verdict.comesInMs)} by the API server's clock: set the clock of this machine`
-      : `nothing is run, since it is not known what ran under this lock: ${verdict.why}`;
-  report({ kind: 'note', level: 'warn', message });
+  const warn = (message: string): void => {
+    report({ kind: 'note', level: 'warn', message });
+  };
+  switch (verdict.kind) {
+    case 'clock-ahead':
+      return warn(
+        `the tick comes only in ${span(verdict.comesInMs)} by the API server's clock: set the clock of this machine`,
+      );
+    case 'unreadable':
+      return warn(`nothing is run, since it is not known what ran under this lock: ${verdict.why}`);
+    default:
+      return report({
+        kind: 'note',
+        level: 'info',
+        message: 'what was due has been settled meanwhile: nothing is run',
+      });
+  }
 }

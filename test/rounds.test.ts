@@ -5,7 +5,9 @@ import { expect, test, vi } from 'vitest';
 import type { Beside } from '../src/elector/notes.ts';
 import type { Term } from '../src/elector/term.ts';
 import { formatJobs, type JobRecord } from '../src/job/record.ts';
-import type { Due, Rounds } from '../src/job/schedule.ts';
+import type { Due, Refusal, Rounds } from '../src/job/schedule.ts';
+import type { Report } from '../src/observe/events.ts';
+import { sentence } from '../src/observe/sentences.ts';
 import { keepRounds } from '../src/rounds.ts';
 import { Ear, type Scene } from '../src/work.ts';
 import { ManualClock } from './helpers/manual-clock.ts';
@@ -14,8 +16,15 @@ const tick = '2026-11-27T03:00:00Z';
 const claim = { key: tick, isTick: true, attempt: 1, at: tick, by: 'alice', run: 'run-a' };
 const empty: JobRecord = { since: tick, cursor: tick, schedule: '0 3 * * * UTC', claim: undefined, entries: [] };
 
+let told: string[] = [];
+
 /** A term whose wish for the tick is stored, after which `note` stands there. */
-async function begun(note: string, isUndone = false): Promise<{ readonly starts: number; readonly wishes: number }> {
+async function begun(
+  note: string,
+  isUndone = false,
+  verdict?: Refusal,
+): Promise<{ readonly starts: number; readonly wishes: number }> {
+  told = [];
   const clock = new ManualClock();
   const stop = new AbortController();
   const beside: { now: Beside } = { now: { note: formatJobs(empty), instructions: undefined } };
@@ -31,7 +40,7 @@ async function begun(note: string, isUndone = false): Promise<{ readonly starts:
     wish: () => {
       wishes += 1;
       beside.now = { note, instructions: undefined };
-      return Promise.resolve(undefined);
+      return Promise.resolve(verdict);
     },
   };
   const start = vi.fn(() => {
@@ -39,7 +48,10 @@ async function begun(note: string, isUndone = false): Promise<{ readonly starts:
     return Promise.resolve({ kind: 'too-late' as const });
   });
   const names = { lock: 'a/b', identity: 'alice' };
-  const scene: Partial<Scene> = { supervisor: { start }, clock, report: () => undefined, ...names };
+  const report: Report = (event) => {
+    if (event.kind === 'note') told.push(sentence(event));
+  };
+  const scene: Partial<Scene> = { supervisor: { start }, clock, report, ...names };
   const begin: Due = { kind: 'begin', wish: { kind: 'begin', key: tick, isTick: true, skipped: [] } };
   const rounds: Rounds = {
     name: '0 3 * * * UTC',
@@ -69,4 +81,22 @@ test('none starts where another write has taken the claim away meanwhile, or has
 
 test('a wish that something undoes is written again each half minute, and not as fast as the server can', async () => {
   expect(await begun(formatJobs(empty), true)).toEqual({ starts: 0, wishes: 3 });
+});
+
+test.each<{ verdict: Refusal; says: string }>([
+  {
+    verdict: { kind: 'clock-ahead', comesInMs: 3_600_000 },
+    says: "the tick comes only in 1 h by the API server's clock: set the clock of this machine",
+  },
+  {
+    verdict: { kind: 'unreadable', why: 'cursor is not a tick' },
+    says: 'nothing is run, since it is not known what ran under this lock: cursor is not a tick',
+  },
+  {
+    verdict: { kind: 'past', cursor: tick },
+    says: 'what was due has been settled meanwhile: nothing is run',
+  },
+])('a wish that is $verdict.kind starts nothing, and says why', async ({ verdict, says }) => {
+  expect(await begun(formatJobs({ ...empty, claim }), false, verdict)).toEqual({ starts: 0, wishes: 1 });
+  expect(told).toEqual([says]);
 });

@@ -7,7 +7,7 @@
 
 import type { Beside, Notes, Page, Wished } from '../elector/notes.ts';
 import { pauseIn, runIn } from '../locks/instructions.ts';
-import { begin, emptyRecord, type Job, settle, skip, withoutClaim } from './key.ts';
+import { begin, emptyRecord, type Job, settle, skip, type Verdict, withoutClaim } from './key.ts';
 import { claimIn, read, runnerOf, settledRecord, tooFarAheadMs, type WorkEnd } from './once.ts';
 import {
   type Claim,
@@ -238,9 +238,10 @@ export function resumed(
   return { record: skip(record, passed, nameOf(by), wallMs), count: passed.count };
 }
 
-/** Why a wish is not granted, besides what the record itself says of a key. */
+/** Why a wish is not granted. */
 export type Refusal =
-  | { readonly kind: 'unreadable'; readonly why: string }
+  /** What the record says of the key: a person, or another holder, has settled it meanwhile. */
+  | Exclude<Verdict, { kind: 'may-run' }>
   /** This machine's clock is ahead of the API server's by so much. */
   | { readonly kind: 'clock-ahead'; readonly comesInMs: number };
 
