@@ -15,14 +15,20 @@ const mostTries = 5;
 export type Alteration =
   | ({ readonly kind: 'write' } & Pick<WriteRequest, 'note' | 'instructions'>)
   /** Nothing is to be written, and the verb ends with this. */
-  | { readonly kind: 'ending'; readonly ending: Ending };
+  | { readonly kind: 'ending'; readonly ending: Ending }
+  /** The same, since what is wanted is so already: after a try of ours, it has come of that. */
+  | { readonly kind: 'so'; readonly ending: Ending };
 
-/** `look` is called again after each conflict. Returns the look that was written onto, or how the verb ends. */
+/**
+ * `look` is called again after each conflict. Returns the look that was written onto, or how the verb ends. A holder of
+ * a local lock may obey so soon that our write, which it wrote upon, is answered as a conflict.
+ */
 export async function alter(
   { lock, fullName }: Opened,
   look: () => Promise<Look>,
   alterationOf: (look: Look) => Alteration,
 ): Promise<Look | Ending> {
+  let tried: Look | undefined;
   for (let tries = 0; tries < mostTries; tries += 1) {
     const seen = await look();
     const { sighting } = seen;
@@ -33,6 +39,8 @@ export async function alter(
       return { kind: 'refused', faults: [`the two objects of ${fullName} name different holders: try again`] };
     const alteration = alterationOf(seen);
     if (alteration.kind === 'ending') return alteration.ending;
+    if (alteration.kind === 'so') return tried ?? alteration.ending;
+    tried = seen;
     const { note, instructions } = alteration;
     const { record, version: base } = sighting;
     const signature = sighting.signature ?? { identity: personsName(), run: randomUUID(), number: 1 };

@@ -70,7 +70,8 @@ async function resolve(
       const reading = parseJobs(seen.sighting.kind === 'record' ? seen.sighting.note : undefined);
       const resolved = resolvedBy(deed, reading, holderRun(seen), clock.now().wall);
       if (resolved.kind === 'resolved') return { kind: 'write', note: formatJobs(resolved.record) };
-      return { kind: 'ending', ending: refusal(resolved, deed.key, seen) };
+      const kind = resolved.kind === 'unknown-key' ? 'so' : 'ending';
+      return { kind, ending: refusal(resolved, deed.key, seen) };
     });
     return isEnding(result) ? result : done(deed, result);
   } finally {

@@ -95,18 +95,13 @@ export async function resume(context: Context): Promise<Ending | Printed> {
 async function letGoOn(opened: Opened, clock: Clock): Promise<Ending> {
   const { lock, fullName } = opened;
   let passed: ReturnType<typeof passedMeanwhile>;
-  let wasPaused = false;
   const result = await alter(
     opened,
     () => readOnce(lock, fullName),
     (look) => {
       const instructions = instructionsOf(look.sighting);
-      if (instructions?.pause === undefined) {
-        // A candidate may take the lock so soon that the write before seems not to be stored.
-        const text = wasPaused ? `resumed ${fullName}\n` : `nothing to do: ${fullName} is not paused\n`;
-        return { kind: 'ending', ending: { kind: 'answered', text } };
-      }
-      wasPaused = true;
+      if (instructions?.pause === undefined)
+        return { kind: 'so', ending: { kind: 'answered', text: `nothing to do: ${fullName} is not paused\n` } };
       passed = passedMeanwhile(look, clock.now().wall);
       return { kind: 'write', instructions: { ...instructions, pause: undefined }, note: passed?.note };
     },

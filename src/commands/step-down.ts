@@ -43,11 +43,11 @@ async function handOver(opened: Opened, wanted: Wanted, context: Context, clock:
       if (state !== 'held') {
         const why =
           state === 'over' ? `the lease of ${printable(holder, nameCap)} is over` : `nobody holds ${fullName}`;
-        return { kind: 'ending', ending: { kind: 'answered', text: `nothing to do: ${why}\n` } };
+        return { kind: 'so', ending: { kind: 'answered', text: `nothing to do: ${why}\n` } };
       }
       if (holder === wanted.to)
         return {
-          kind: 'ending',
+          kind: 'so',
           ending: { kind: 'answered', text: `nothing to do: ${printable(holder, nameCap)} leads already\n` },
         };
       if (!isObeying(look)) return { kind: 'ending', ending: no(foreign(fullName, holder)) };

@@ -103,7 +103,10 @@ describe('step-down', () => {
     await hold('pod-a');
     const [answer] = await Promise.all([
       ask(['step-down', '--reason', 'kernel update']),
-      expect.poll(asked).toEqual({ stepDown: `pod-a kernel update, by ${me}` }).then(() => giveBackWhenAsked('stepDown', 'pod-c')),
+      expect
+        .poll(asked)
+        .toEqual({ stepDown: `pod-a kernel update, by ${me}` })
+        .then(() => giveBackWhenAsked('stepDown', 'pod-c')),
     ]);
     expect(answer).toEqual({
       says: 'asked pod-a to hand over ops/nightly\npod-a gave it back, T after the request\npod-c leads, T after the request\n',
@@ -147,9 +150,7 @@ describe('step-down', () => {
     await hold('controller', { isForeign: true });
     expect(await ask(['step-down'])).toEqual({
       ...{ says: '', status: 1 },
-      why: [
-        'ops/nightly is held by controller, which is not a leader-run and obeys no request: end it in its own way',
-      ],
+      why: ['ops/nightly is held by controller, which is not a leader-run and obeys no request: end it in its own way'],
     });
     expect(await asked()).toEqual({});
   });
@@ -316,7 +317,9 @@ describe.each(['step-down', 'pause', 'resume'])('%s', (verb) => {
 
   test('is found in the environment of a term', async () => {
     await hold('pod-a').then(() => hold(''));
-    expect(await ask([verb, '--timeout', '0'].slice(0, verb === 'resume' ? 1 : 3), { LEADER_RUN_TOKEN: '7' })).toMatchObject({
+    expect(
+      await ask([verb, '--timeout', '0'].slice(0, verb === 'resume' ? 1 : 3), { LEADER_RUN_TOKEN: '7' }),
+    ).toMatchObject({
       status: 0,
     });
   });
@@ -349,7 +352,11 @@ describe('a write of a verb', () => {
       return lookOf('ops/nightly', sighting, Date.now());
     };
     const result = await alter({ lock, fullName: 'ops/nightly', warnings: [] }, look, write);
-    if (ends) expect(result).toEqual({ kind: 'refused', faults: ['ops/nightly was written by others at each of 5 tries: try again'] });
+    if (ends)
+      expect(result).toEqual({
+        kind: 'refused',
+        faults: ['ops/nightly was written by others at each of 5 tries: try again'],
+      });
     else expect(result).toMatchObject({ state: 'held' });
     expect(await asked()).toEqual(ends ? {} : { pause: 'x' });
   });

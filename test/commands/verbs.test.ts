@@ -79,14 +79,20 @@ describe('help and version', () => {
     },
   );
 
-  test.each([{ words: ['version'] }, { words: ['--version'] }])('print the version: $words', async ({ words: given }) => {
-    const { command, words } = chosen(given);
-    expect(await command.run({ ...context, words })).toEqual({ kind: 'answered', text: 'leader-run 1.2.3\n' });
-  });
+  test.each([{ words: ['version'] }, { words: ['--version'] }])(
+    'print the version: $words',
+    async ({ words: given }) => {
+      const { command, words } = chosen(given);
+      expect(await command.run({ ...context, words })).toEqual({ kind: 'answered', text: 'leader-run 1.2.3\n' });
+    },
+  );
 
   test('tell of each verb that has a summary, and of no other', () => {
     const summary = 'who holds the lock';
-    const text = helpText([{ name: 'status', summary, takes: [] }, { name: 'pause', takes: [] }]);
+    const text = helpText([
+      { name: 'status', summary, takes: [] },
+      { name: 'pause', takes: [] },
+    ]);
     expect(text).toMatch(/^Verbs:\n {2}status +who holds the lock$/m);
     expect(text).not.toMatch(/^ {2}pause/m);
   });
