@@ -7,6 +7,7 @@ export type { LeaderCallbacks, LeaderElectionConfig, LeaderTerm, RunEnd } from '
 export type { Beside, Notes, Page, Wished, Work } from './elector/notes.ts';
 export type { SkipReason } from './job/record.ts';
 export type { Instructions, Pause } from './locks/instructions.ts';
+export type { Glance } from './elector/glance.ts';
 export type { Outcome, Patience, Token } from './elector/state.ts';
 export type { Elected, Term } from './elector/term.ts';
 export type { Leash } from './elector/timing.ts';

@@ -5,6 +5,7 @@
 
 import { termEnvironment } from './child/environment.ts';
 import { type End, leftoverGraceMs, type StopOrder } from './child/life.ts';
+import type { HealthWatch } from './child/health.ts';
 import type { Started, Supervisor } from './child/supervisor.ts';
 import { type Clock, shownElapsed } from './clock.ts';
 import type { Term } from './elector/term.ts';
@@ -29,6 +30,8 @@ export interface Scene {
   readonly leaseDurationMs: number;
   /** A command that runs for longer is stopped. */
   readonly maxRuntimeMs?: number | undefined;
+  /** For the time that a command runs; `environment`: of its term. A command that is not healthy ends its term. */
+  readonly watchHealth?: ((environment: Record<string, string>) => HealthWatch) | undefined;
 }
 
 /** Why the work under a term is to end, whatever it is doing. */
@@ -143,7 +146,14 @@ async function untilEnded(
   const started = await supervisor.start(environment, () => term.leash, isOver);
   if (started.kind === 'failed') return { why: 'ended', end: { ran: false, alive: [], message: started.message } };
   if (started.kind === 'too-late') return { why: await summoned(ear), end: { ran: false, alive: [] } };
-  return await watched(scene, term, ear, started.child, replaced);
+  const health = scene.watchHealth?.(environment);
+  // Another is to lead: what follows is as if an operator had asked for it.
+  void health?.unhealthy.then((reason) => {
+    term.stepDown(reason);
+  });
+  const end = await watched(scene, term, ear, started.child, replaced);
+  health?.cancel();
+  return end;
 }
 
 async function watched(

@@ -127,7 +127,7 @@ describe('docs/hooks.md', () => {
   const reasons: Readonly<Record<Reason, true>> = {
     ...{ absent: true, released: true, expired: true, own: true, invited: true },
     ...{ deadline: true, taken: true, recreated: true, edited: true, altered: true, 'rolled-back': true },
-    ...{ coordinator: true, 'step-down': true, pause: true, 'left-held': true, 'not-given': true },
+    ...{ coordinator: true, 'step-down': true, pause: true, health: true, 'left-held': true, 'not-given': true },
     ...{ ok: true, failed: true, stopped: true, deposed: true, replaced: true, lost: true, 'max-runtime': true },
     ...{ unguarded: true, 'not-started': true },
   };

@@ -59,6 +59,7 @@ async function begun(
     // Once there was something to begin; after that nothing is due.
     dueOf: () => (wishes === 0 || isUndone ? begin : { kind: 'wait', untilMs: Infinity }),
     skippedBetween: () => [],
+    nextAfter: () => Infinity,
     replacedAt: undefined,
   };
   const ear = new Ear(term as Term, stop.signal);

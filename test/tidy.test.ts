@@ -144,6 +144,7 @@ const timerReasons: Readonly<Record<string, string>> = {
   'src/kube-api/config/exec-plugin.ts': 'limit of a credential plugin that is renewed in the background',
   'src/kube-api/failure.ts': "a request's limit, which ends the request",
   'src/locks/kube/watch.ts': 'pauses between two watches',
+  'src/observe/endpoint.ts': 'limit of a connection whose client does not read its answer',
   'src/kube-api/transport.ts': "a request's limit, which ends the request",
   'src/kube-api/tcp.ts': "when the next address of a name is tried; the others' attempts go on",
 };

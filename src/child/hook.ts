@@ -31,13 +31,14 @@ export async function runHook(
   line: string,
   env: Readonly<Record<string, string | undefined>>,
   limit: AbortSignal,
+  stdout: 'inherit' | 'ignore' = 'inherit',
 ): Promise<string | undefined> {
   const start = await openStart();
   return await new Promise((resolve) => {
     const child = start(shell, ['-c', script, 'leader-run-hook', line], {
       env,
       detached: true,
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+      stdio: ['ignore', stdout, 'inherit', 'pipe'],
     });
     const { pid } = child;
     // Some errors come without a process and without an event (E2BIG, ENOMEM).

@@ -78,6 +78,11 @@ export class Supervisor {
     return this.#guardian.kind;
   }
 
+  /** Whether a guardian is there for the command that runs, if one runs. */
+  get isGuarded(): boolean {
+    return this.#guardian.isOnGuard;
+  }
+
   /** Spawns the command up to its gate, so that a term can begin without waiting for a spawn. */
   async prepare(): Promise<void> {
     this.#gate ??= spawnGated(this.#options, this.#cookie);

@@ -20,7 +20,7 @@ import {
 import { type Facts, mayBeChanged } from './facts.ts';
 import { flagOf, type OptionName } from './options.ts';
 import { lockOf, type LockPlace, refusedLock, storeOf } from './place.ts';
-import type { Wait } from './values.ts';
+import type { Place, Wait } from './values.ts';
 
 export interface Config {
   readonly lock: LockPlace;
@@ -55,6 +55,10 @@ export interface Config {
   readonly events: boolean;
   /** On our pod while we lead; undefined: none. */
   readonly labelPod: LabelWish | undefined;
+  /** Where requests are answered; undefined: nowhere. */
+  readonly listen: Place | undefined;
+  /** The command's signs of life; undefined: none are looked for. */
+  readonly health: HealthChecks | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'pretty' | 'json';
   /** False when NO_COLOR forbids it; whether the terminal can is asked later (logger.ts). */
@@ -102,6 +106,7 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
   const once = onceOf(read, faults);
   const schedule = scheduleOf(read, faults);
   const hooks = hooksOf(read, faults);
+  const health = healthOf(read, faults);
   const [file, ...args] = command;
   if (!facts.hasAllBytes && Object.values(hooks?.lines ?? {}).some(mayBeChanged)) {
     faults.push('a hook is not UTF-8, and would not be run as it is: put it into a script or a file');
@@ -152,6 +157,8 @@ export function readConfig(words: readonly string[], env: Environment, facts: Fa
     hooks,
     events: values.noEvents !== true,
     labelPod: values.labelPod && { ...values.labelPod, pod: podName(env, facts) },
+    listen: values.listen,
+    health,
     logLevel: values.logLevel,
     logFormat: values.logFormat !== 'auto' ? values.logFormat : facts.isTerminal ? 'pretty' : 'json',
     colour: (env['NO_COLOR'] ?? '') === '' || env['FORCE_COLOR'] !== undefined,
@@ -267,6 +274,22 @@ function hooksOf({ readings }: ArgumentsRead, faults: string[]): HookLines | und
     return line === undefined ? [] : [[name, line] as const];
   });
   return { lines: Object.fromEntries(lines), timeoutMs: valueOf(hookTimeout) ?? 0 };
+}
+
+/** As the child's health.ts has it. */
+interface HealthChecks {
+  readonly file: string | undefined;
+  readonly line: string | undefined;
+  readonly maxAgeMs: number;
+}
+
+function healthOf({ readings }: ArgumentsRead, faults: string[]): HealthChecks | undefined {
+  const { healthFile, healthCommand, healthMaxAge } = readings;
+  const isAsked = healthFile.kind !== 'absent' || healthCommand.kind !== 'absent';
+  if (!isAsked && healthMaxAge.kind === 'given' && sourceOf(healthMaxAge) !== undefined)
+    faults.push(`${healthMaxAge.source}: only with ${flagOf('healthFile')} or ${flagOf('healthCommand')}`);
+  if (!isAsked) return undefined;
+  return { file: valueOf(healthFile), line: valueOf(healthCommand), maxAgeMs: valueOf(healthMaxAge) ?? 0 };
 }
 
 const timingOptions = {

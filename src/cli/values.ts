@@ -2,6 +2,7 @@
 // Each parser answers with a value or a fault that says what would be right. Knows no option by name.
 // Invariant: no parser throws, and no fault repeats its text unescaped (what it offers instead is always well-formed).
 
+import { isIPv4, isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import { printable } from '../common/printable.ts';
 import { parseDuration, type Parsed } from './duration.ts';
@@ -91,6 +92,35 @@ export function leaseTime(text: string): Parsed<number> {
 export function positiveTime(text: string): Parsed<number> {
   const parsed = parseDuration(text);
   return 'value' in parsed && parsed.value === 0 ? { fault: 'expected more than 0, as in 30m' } : parsed;
+}
+
+/** Each check has a third of it. */
+export function healthTime(text: string): Parsed<number> {
+  const parsed = parseDuration(text);
+  return 'value' in parsed && parsed.value < 1000 ? { fault: 'expected at least 1s' } : parsed;
+}
+
+export function fileName(text: string): Parsed<string> {
+  if (text === '') return { fault: "expected a file's path, and it is empty" };
+  return text.startsWith('~') ? { fault: 'the ~ is not expanded here: write $HOME in its place' } : { value: text };
+}
+
+/** Where to listen for requests. */
+export interface Place {
+  /** An address. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `[host:]port`. Names are not looked up: which address one has is no affair of a start. */
+export function listenPlace(text: string): Parsed<Place> {
+  const [, six, named, digits = ''] = /^(?:(?:\[(.*)\]|([^:]*)):)?(\d{1,5})$/.exec(text) ?? [];
+  const host = named === 'localhost' || (six ?? named) === undefined ? '127.0.0.1' : (six ?? named ?? '');
+  if (host === '' && digits !== '')
+    return { fault: `write ${digits} for this machine alone, or 0.0.0.0:${digits} for all who can reach it` };
+  const isAddress = six === undefined ? isIPv4(host) : isIPv6(six);
+  if (isAddress && digits !== '' && Number(digits) <= 65_535) return { value: { host, port: Number(digits) } };
+  return { fault: 'expected a port, or an address and a port, such as 9090, 0.0.0.0:9090 or [::]:9090' };
 }
 
 /** How many ticks to compute: a line may have one a minute. */

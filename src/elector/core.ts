@@ -13,7 +13,7 @@ import { settledBy } from './page.ts';
 import { answered, conflicted, slowDown } from './pace.ts';
 import { pauseNow } from './observation.ts';
 import { nextRequest, type Plan } from './plan.ts';
-import { contradicted, lose, see, seeAltered } from './sightings.ts';
+import { contradicted, lose, see, seeAltered, stepDown } from './sightings.ts';
 import type { CoreEvent, Doing, Effect, Patience, PendingWrite, Settings, State } from './state.ts';
 import { tellLongLease, tellPause, tellTaking, tellTrouble } from './tell.ts';
 import { finish, report, request, set, type Turn } from './turn.ts';
@@ -40,6 +40,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     occupied: false,
     term: undefined,
     deposed: undefined,
+    confession: undefined,
     backUntil: undefined,
     soleFrom: undefined,
     campaign: { since: now, patience: { wait: { kind: 'forever' }, untilCertain: false } },
@@ -103,6 +104,8 @@ function apply(turn: Turn, event: CoreEvent): void {
       return campaign(turn, event.patience);
     case 'resign':
       return resign(turn, event.holdMs);
+    case 'step-down':
+      return stepDown(turn, event.reason);
     case 'stop':
       return stop(turn);
     case 'work-ended': {
@@ -226,7 +229,9 @@ function campaign(turn: Turn, patience: Patience): void {
     want: 'lead',
     campaign: { since: now, patience },
     deposed: undefined,
-    backUntil: deposed === 'step-down' ? later(now, settings.timing.leaseDurationMs) : undefined,
+    confession: undefined,
+    backUntil:
+      deposed === 'step-down' || deposed === 'health' ? later(now, settings.timing.leaseDurationMs) : undefined,
     // An old observation is as good as a new one: if the lock has changed since, the compare-and-swap fails.
     pause: now,
     takePause: now,

@@ -3,11 +3,12 @@
 // Invariants: events reach the core one at a time, each with the instant at which it happened; every request gets
 // exactly one answer, if need be the one that its time was over.
 
-import type { Clock, Now } from '../clock.ts';
+import { type Clock, type Instant, later, type Now, shownElapsed } from '../clock.ts';
 import type { Lock, ReadAnswer, RehearsalAnswer, Trouble, WriteAnswer, WriteRequest } from '../locks/lock.ts';
 import type { Report } from '../observe/events.ts';
 import { initialState, step } from './core.ts';
 import { holderOf } from './observation.ts';
+import { type Glance, glanceAt } from './glance.ts';
 import type { CoreEvent, Effect, Outcome, Patience, Settings, State } from './state.ts';
 import { type Elected, type GrantedTerm, grantTerm } from './term.ts';
 
@@ -34,6 +35,8 @@ export class Elector {
   #state: State;
   #granted: GrantedTerm | undefined;
   #cancelWake: () => void = () => undefined;
+  /** When the core is to be asked next, whatever happens until then. */
+  #wakeAt: Instant | undefined;
   #stopWatch: (() => void) | undefined;
   /** Ends the waiting for a campaign, or for the lock to be given back. */
   #waiting: ((end: Elected) => void) | undefined;
@@ -61,6 +64,16 @@ export class Elector {
   get leader(): string {
     const { observation } = this.#state;
     return observation ? holderOf(observation.sighting) : '';
+  }
+
+  /** What is known of the lock now; undefined before the first look at it. */
+  glance(): Glance | undefined {
+    return glanceAt(this.#state, this.#clock.now());
+  }
+
+  /** How long ago the core should have been asked, in milliseconds; 0: it is not late. */
+  get lateMs(): number {
+    return this.#wakeAt ? Math.max(0, shownElapsed(this.#clock.now(), this.#wakeAt)) : 0;
   }
 
   /** Lets go of the lock's connections. Nothing is released by this: resign first. */
@@ -102,6 +115,7 @@ export class Elector {
     const { state, effects, wakeMs } = step(this.#state, event, now);
     this.#state = state;
     this.#cancelWake();
+    this.#wakeAt = wakeMs === undefined ? undefined : later(now, wakeMs);
     if (wakeMs !== undefined) {
       this.#cancelWake = this.#clock.after(wakeMs, () => {
         this.#feed({ kind: 'tick' });
@@ -129,6 +143,9 @@ export class Elector {
           },
           wish: (wish) => {
             this.#feed({ kind: 'wish', wish });
+          },
+          stepDown: (reason) => {
+            this.#feed({ kind: 'step-down', reason });
           },
           resign: (holdMs) => this.#resign(holdMs),
         });

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { Lock } from '../locks/lock.ts';
 import type { LossReason, Report } from '../observe/events.ts';
 import { Elector } from './driver.ts';
+import type { Glance } from './glance.ts';
 import type { Notes } from './notes.ts';
 import type { Patience, Token } from './state.ts';
 import type { Elected, Term } from './term.ts';
@@ -182,6 +183,16 @@ export class LeaderElector {
   /** The identity in the record as it was last seen; '' when the lock has no holder or nothing was seen. */
   getLeader(): string {
     return this.#elector.leader;
+  }
+
+  /** What is known of the lock now, for those who show it; undefined before the first look at it. */
+  glance(): Glance | undefined {
+    return this.#elector.glance();
+  }
+
+  /** How late the elector's own next step is, in milliseconds; 0: it is not. */
+  get lateMs(): number {
+    return this.#elector.lateMs;
   }
 
   /** Lets go of the lock's connections. Nothing is released by this: let `run` end first. */

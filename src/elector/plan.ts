@@ -13,7 +13,7 @@ import {
   untilPossibly,
   untilSurely,
 } from '../clock.ts';
-import type { Instructions } from '../locks/instructions.ts';
+import { type Instructions, stepDownText } from '../locks/instructions.ts';
 import type { Version } from '../locks/lock.ts';
 import { type ElectionRecord, released, renewed, shortened, taken, versionOf } from '../locks/record.ts';
 import { pageOf, settledBy, wishedBy } from './page.ts';
@@ -99,8 +99,16 @@ function planTerm(s: State, { leash }: Grant, now: Now): Plan {
     const instructions = obeys && without(obeys, instructionsOf(s.observation.sighting));
     return { kind: 'write', write: 'renew', record, base, note, instructions, wish: s.wish?.number, limitMs };
   }
-  if (base) return { kind: 'write', write: 'renew', record, base, note: undefined, limitMs };
+  if (base)
+    return { kind: 'write', write: 'renew', record, base, note: undefined, instructions: confessed(s), limitMs };
   return { kind: 'write', write: 'create', record, base, note: s.stored.note, limitMs };
+}
+
+/** With what this holder asks of itself, for all to see; undefined: nothing is to be told, or it is told. */
+function confessed({ confession, observation, settings }: State): Instructions | undefined {
+  const instructions = instructionsOf(observation?.sighting);
+  if (confession === undefined || instructions?.stepDown !== undefined) return undefined;
+  return { ...instructions, stepDown: stepDownText(settings.identity, `not healthy: ${confession}`) };
 }
 
 /** A note that is not stored tells of nothing: it is tried for as long as the term would have lasted. */
@@ -206,7 +214,7 @@ function planLeaving(s: State, now: Now): Plan {
   const record = leftMs > 0 ? shortened(stored.record, Math.ceil(leftMs / 1000), wall) : released(stored.record, wall);
   const base = versionOf(observation.sighting);
   const note = s.settings.notes?.releasing(pageOf(s, now));
-  const obeyed = s.deposed === 'step-down' ? instructionsOf(observation.sighting) : undefined;
+  const obeyed = s.deposed === 'step-down' || s.deposed === 'health' ? instructionsOf(observation.sighting) : undefined;
   const instructions = without('stepDown', obeyed);
   const next = { tries: leaving.tries + 1, by };
   const write = leftMs > 0 ? 'shorten' : 'release';

@@ -254,18 +254,33 @@ function obey(turn: Turn, sighting: Present): void {
     turn.effects.push({ kind: 'beside', beside });
   }
   const deposal = turn.s.deposed === undefined ? deposalIn(turn, sighting) : undefined;
-  if (deposal === undefined) return;
-  // The work ends in its own time, and then the lock is given back. What was wished for was wished for before that.
+  if (deposal !== undefined) depose(turn, deposal);
+}
+
+/** The work ends in its own time, and then the lock is given back. What was wished for was wished for before that. */
+function depose(turn: Turn, deposal: Deposal): void {
   set(turn, { deposed: deposal.by, wish: undefined });
   report(turn, { kind: 'deposed', ...deposal });
   turn.effects.push({ kind: 'deposed' });
 }
 
+/** The holder itself wants another to lead. */
+export function stepDown(turn: Turn, reason: string): void {
+  const { term, deposed } = turn.s;
+  if (!term || deposed !== undefined) return;
+  // Told with a renewal at once: the work may take long to end.
+  set(turn, { confession: reason, pause: turn.now });
+  depose(turn, { by: 'health', reason });
+}
+
+interface Deposal {
+  readonly by: DeposedBy;
+  readonly reason: string;
+  readonly until?: string | undefined;
+}
+
 /** Why a holder is to give the lock back, of its own accord; undefined: it is not. */
-function deposalIn(
-  { s, now }: Turn,
-  sighting: Present,
-): { readonly by: DeposedBy; readonly reason: string; readonly until?: string | undefined } | undefined {
+function deposalIn({ s, now }: Turn, sighting: Present): Deposal | undefined {
   if (deposes(sighting)) return { by: 'coordinator', reason: '' };
   const instructions = instructionsOf(sighting);
   const pause = pauseAt(instructions, now.wall);
@@ -315,6 +330,7 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
   set(turn, {
     term: granted,
     deposed: undefined,
+    confession: undefined,
     backUntil: undefined,
     soleFrom: undefined,
     occupied: true,

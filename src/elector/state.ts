@@ -111,6 +111,8 @@ export type CoreEvent =
   | { readonly kind: 'campaign'; readonly patience: Patience }
   /** Give the lock back, at once or not before some time from now has passed, as soon as nothing runs under it. */
   | { readonly kind: 'resign'; readonly holdMs: number }
+  /** The term is to be given back as if an operator had asked for it, and this is why. */
+  | { readonly kind: 'step-down'; readonly reason: string }
   /** Give up whatever is going on: a campaign, or the holding after `resign`. */
   | { readonly kind: 'stop' }
   /** `end`: for the owner's rules. */
@@ -183,6 +185,8 @@ export interface State {
   readonly term: Grant | undefined;
   /** Who wants the term given back, of which the work under the term was told. Kept until the next campaign. */
   readonly deposed: DeposedBy | undefined;
+  /** Why the holder steps down of itself: renewals tell all others, until the lock is given back. */
+  readonly confession: string | undefined;
   /** After it was asked to step down, a candidate lets others go first until then, or until it sees another lead. */
   readonly backUntil: Instant | undefined;
   /** No term before this: a coordinator has invited us, and until then the last holder may lead, as far as we know. */

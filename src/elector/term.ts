@@ -21,8 +21,8 @@ export interface Term {
   /** Resolves when the term is over against our will: whatever runs under it must end by the last leash. */
   readonly lost: Promise<LossReason>;
   /**
-   * Resolves when the API server wants another to lead, or an operator no one or another: the work should end in its
-   * time, and the term be resigned.
+   * Resolves when the API server wants another to lead, an operator no one or another, or the owner itself another
+   * (`stepDown`): the work should end in its time, and the term be resigned.
    */
   readonly deposed: Promise<void>;
   /**
@@ -46,6 +46,11 @@ export interface Term {
    */
   wish(wish: unknown): Promise<unknown>;
   /**
+   * Asks for the end of this term, as an operator would: `deposed` resolves, the lock tells everyone why, and after the
+   * release this candidate stays back for a lease, or until another has led.
+   */
+  stepDown(reason: string): void;
+  /**
    * Nothing runs under the term any more, and nothing will. Without this the lock is never given back. `end`: for the
    * owner's rules.
    */
@@ -65,6 +70,7 @@ export interface Granter {
   now(): Now;
   workEnded(end: unknown): void;
   wish(wish: unknown): void;
+  stepDown(reason: string): void;
   resign(holdMs: number): Promise<Outcome>;
 }
 
@@ -121,6 +127,9 @@ export function grantTerm(grant: Grant, granter: Granter): GrantedTerm {
       }),
     workEnded: (end) => {
       granter.workEnded(end);
+    },
+    stepDown: (reason) => {
+      granter.stepDown(reason);
     },
     resign: (holdMs = 0) => granter.resign(holdMs),
   };

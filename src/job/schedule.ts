@@ -70,7 +70,9 @@ export interface Rounds {
   readonly dueOf: (beside: Beside, wallMs: number) => Due;
   /** Which ticks a write has passed over, between two notes. */
   readonly skippedBetween: (before: string | undefined, after: string | undefined) => readonly Skipped[];
-  /** When the command of the next tick begins, by the wall clock, where it takes the place of the one that runs. */
+  /** When the command of the next tick begins, by the wall clock; Infinity: no tick comes. */
+  readonly nextAfter: (wallMs: number) => number;
+  /** The same, where it takes the place of the one that runs. */
   readonly replacedAt: ((wallMs: number) => number) | undefined;
 }
 
@@ -80,6 +82,7 @@ export function roundsOf(plan: Plan): Rounds {
     attempts: plan.attempts,
     dueOf: (beside, wallMs) => dueOf(plan, beside, wallMs),
     skippedBetween,
+    nextAfter: (wallMs) => nextStart(plan, wallMs),
     replacedAt: plan.overlap === 'replace' ? (wallMs) => nextStart(plan, wallMs) : undefined,
   };
 }

@@ -19,8 +19,11 @@ export type LossReason =
   /** The lock's storage was put back to an older state, in which this candidate does not hold it. */
   | 'rolled-back';
 
-/** Who wants a holder to give the lock back: the API server of an assigned lock, or an operator in either way. */
-export type DeposedBy = 'coordinator' | 'step-down' | 'pause';
+/**
+ * Who wants a holder to give the lock back: the API server of an assigned lock, an operator in either way, or the
+ * holder itself, whose command is not healthy.
+ */
+export type DeposedBy = 'coordinator' | 'step-down' | 'pause' | 'health';
 
 /** How the run of a command counts for its hooks. What leader-run ended was not a success, whatever its status. */
 export type RunEnding =

@@ -29,6 +29,8 @@ export function levelOf(event: Event): LogLevel {
     case 'unkillable':
     case 'guardian-replaced':
       return 'warn';
+    case 'deposed':
+      return event.by === 'health' ? 'warn' : 'info';
     case 'own-name':
       return event.moving || event.whose === 'unsigned' ? 'warn' : 'info';
     case 'pid-1':
@@ -50,7 +52,6 @@ export function levelOf(event: Event): LogLevel {
     case 'taking':
     case 'elected':
     case 'recovered':
-    case 'deposed':
     case 'paused':
     case 'resumed':
     case 'released':
@@ -114,6 +115,7 @@ export function sentence(event: Event): string {
         coordinator: 'the API server prefers another leader',
         'step-down': `asked to step down${because(event.reason)}`,
         pause: `the lock is paused${until(event.until)}${because(event.reason)}`,
+        health: `the command is not healthy${because(event.reason)}`,
       } satisfies Record<typeof event.by, string>;
       return `${whys[event.by]}: stopping the command, then releasing the lock`;
     }

@@ -65,6 +65,8 @@ describe('the command line', () => {
       hooks: undefined,
       events: true,
       labelPod: undefined,
+      listen: undefined,
+      health: undefined,
       logLevel: 'info',
       logFormat: 'json',
       colour: true,
@@ -79,7 +81,8 @@ describe('the command line', () => {
       '--renew-deadline 12s --retry-period 3s --lost-grace 4s --foreign-grace 0 --new-lock-wait 30s --wait 1m --try ' +
       '--on-lost rejoin --conflict-exit-code 0 --lost-exit-code 255 --stop-signal int --signal-to command --stop-grace 0 --hold-for 1m30s ' +
       '--max-runtime 30m ' +
-      '--guardian off --no-events --label-pod role=leader --log-level debug --log-format pretty -- job a';
+      '--guardian off --no-events --label-pod role=leader --listen [::]:9090 --health-file /run/alive ' +
+      '--health-command pong --health-max-age 5s --log-level debug --log-format pretty -- job a';
     expect(configOf(line)).toEqual({
       lock: { namespace: 'jobs', name: 'demo' },
       store: { kind: 'kube', lockKind: 'lease', kubeconfig: './config', context: 'there' },
@@ -103,6 +106,8 @@ describe('the command line', () => {
       hooks: undefined,
       events: false,
       labelPod: { key: 'role', value: 'leader', pod: 'alice' },
+      listen: { host: '::', port: 9090 },
+      health: { file: '/run/alive', line: 'pong', maxAgeMs: 5000 },
       logLevel: 'debug',
       logFormat: 'pretty',
       colour: true,

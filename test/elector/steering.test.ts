@@ -91,6 +91,73 @@ describe('a holder', () => {
     expect(rig.grant).toBeDefined();
   });
 
+  describe('whose command is not healthy', () => {
+    const unhealthy = (rig = leader()): Rig => {
+      rig.feed({ kind: 'step-down', reason: 'no sign of life' });
+      return rig;
+    };
+
+    test('is deposed as by an operator, and tells all others why with a renewal at once', () => {
+      const rig = unhealthy().run(10);
+      expect(deposals(rig)).toEqual([{ kind: 'deposed', by: 'health', reason: 'no sign of life' }]);
+      expect(rig.effects.filter(({ kind }) => kind === 'deposed')).toHaveLength(1);
+      expect(rig.lock.instructions).toEqual({ stepDown: 'alice not healthy: no sign of life' });
+      expect(rig.calls).toEqual(['renew']);
+    });
+
+    test('goes on renewing while its command ends, and is deposed once', () => {
+      const rig = unhealthy(unhealthy()).run(20_000);
+      expect(deposals(rig)).toHaveLength(1);
+      expect(rig.lost).toBeUndefined();
+      expect(rig.calls.length).toBeGreaterThan(8);
+    });
+
+    test('leaves what operators ask for, and takes what it has told away with the lock', () => {
+      const rig = leader();
+      rig.lock.ask({ run: 'now' });
+      unhealthy(rig.watch()).run(10);
+      expect(rig.lock.instructions).toEqual({ run: 'now', stepDown: 'alice not healthy: no sign of life' });
+      giveBack(rig);
+      expect(rig.lock.instructions).toEqual({ run: 'now', stepDown: undefined });
+    });
+
+    test('does not write over what another was asked', () => {
+      const rig = leader();
+      rig.lock.ask({ stepDown: 'bob soon' });
+      unhealthy(rig.watch()).run(3000);
+      expect(rig.lock.instructions).toEqual({ stepDown: 'bob soon' });
+    });
+
+    test('stays back for a lease', () => {
+      const rig = giveBack(unhealthy().run(10));
+      rig.calls.length = 0;
+      rig.campaign().run(14_900);
+      expect(taken(rig)).toBe(false);
+      expect(rig.run(200).grant).toBeDefined();
+    });
+
+    test('says nothing of it in its next term', () => {
+      const rig = giveBack(unhealthy().run(10)).campaign().run(20_000);
+      expect(rig.grant).toBeDefined();
+      expect(rig.lock.instructions?.stepDown).toBeUndefined();
+      expect(deposals(rig)).toHaveLength(1);
+    });
+
+    test('which is deposed already has nothing to add', () => {
+      const rig = leader();
+      rig.lock.ask({ stepDown: 'alice kernel update' });
+      unhealthy(rig.watch()).run(3000);
+      expect(deposals(rig)).toEqual([{ kind: 'deposed', by: 'step-down', reason: 'kernel update' }]);
+      expect(rig.lock.instructions).toEqual({ stepDown: 'alice kernel update' });
+    });
+
+    test('asks for nothing without a term', () => {
+      const rig = unhealthy(standby()).run(3000);
+      expect(deposals(rig)).toEqual([]);
+      expect(rig.lock.instructions).toBeUndefined();
+    });
+  });
+
   test('of a paused lock is told why, and until when', () => {
     const rig = leader();
     rig.lock.ask({ pause: `${at(3_600_000)} storage migration` });

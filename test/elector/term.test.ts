@@ -12,7 +12,7 @@ function setUp() {
   const granter = {
     now: () => at.now,
     workEnded: () => undefined,
-    wish: () => undefined,
+    wish: () => undefined, stepDown: () => undefined,
     resign: () => Promise.resolve({ kind: 'released' as const }),
   };
   const token = { value: '7', lockUid: 'uid', transitions: 0 };
@@ -67,7 +67,7 @@ test('a term shows its owner nothing that only the elector may do', () => {
   const { term } = setUp();
   expect(Object.keys(term).sort()).toEqual(
     [
-      ...['beside', 'deposed', 'leash', 'lost', 'msLeft', 'onBeside', 'onLeash', 'onLost', 'resign', 'token'],
+      ...['beside', 'deposed', 'leash', 'lost', 'msLeft', 'onBeside', 'onLeash', 'onLost', 'resign', 'stepDown', 'token'],
       ...['wish', 'workEnded'],
     ],
   );

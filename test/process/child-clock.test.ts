@@ -153,7 +153,7 @@ async function storyWithJump(arena: Arena, seconds: number): Promise<Ending> {
   const granter = {
     now: () => clock.now(),
     workEnded: () => undefined,
-    wish: () => undefined,
+    wish: () => undefined, stepDown: () => undefined,
     resign: () => Promise.resolve({ kind: 'released' as const }),
   };
   const token = { value: '1', lockUid: 'o', transitions: 0 };

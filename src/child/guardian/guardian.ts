@@ -67,6 +67,11 @@ export class Guardian {
     return this.#options.choice === 'off' ? 'off' : (this.#launch?.file ?? 'none');
   }
 
+  /** Whether there is one, if there is a command to guard. */
+  get isOnGuard(): boolean {
+    return this.#options.choice === 'off' || this.#pgid === undefined || this.#process !== undefined;
+  }
+
   /** Its pid, which sweeps must spare. */
   get pid(): number | undefined {
     return this.#process?.pid;

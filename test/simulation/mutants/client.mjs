@@ -70,7 +70,7 @@ export const mutants = [
   { name: 'a candidate stands before it has seen the Lease', file: 'src/locks/kube/coordinated.ts', find: 'this.#isSeen ? await', replace: 'true ? await', suites: coordinated },
   { name: 'an Event leaves its connection open', file: 'src/locks/kube/object-lock.ts', find: 'if (isUsed) transport.close();', replace: '', suites: [unit('test/locks/kube/announce.test.ts')] },
   // Around them.
-  { name: '--foreign-grace is not passed on', file: 'src/commands/run.ts', find: 'foreignGraceMs: config.foreignGraceMs,', replace: 'foreignGraceMs: undefined,', suites: [titled('test/process/hand-over.test.ts', 'as --foreign-grace says')] },
+  { name: '--foreign-grace is not passed on', file: 'src/commands/stage.ts', find: 'foreignGraceMs: config.foreignGraceMs,', replace: 'foreignGraceMs: undefined,', suites: [titled('test/process/hand-over.test.ts', 'as --foreign-grace says')] },
   { name: 'foreignGraceMs is not passed on', file: 'src/elector/leader-elector.ts', find: 'foreignGraceMs: config.foreignGraceMs }', replace: 'foreignGraceMs: undefined }', suites: [unit('test/elector/settings.test.ts')] },
   { name: 'all candidates throw the same dice', file: 'src/elector/leader-elector.ts', find: 'seed: Number.parseInt(run.slice(0, 8), 16)', replace: 'seed: 1', suites: [unit('test/elector/settings.test.ts')] },
   { name: 'close leaves the watch open', file: 'src/elector/driver.ts', find: '    this.#cancelWake();\n    this.#stopWatch?.();\n', replace: '    this.#cancelWake();\n', suites: [unit('test/elector/driver.test.ts')] },

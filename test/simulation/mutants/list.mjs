@@ -12,7 +12,7 @@ import { processes, simulator, titled, unit } from './suites.mjs';
 /** A mistake in core.ts may need what sightings.ts keeps for itself. */
 const lentToCore = (name) => [
   { file: 'src/elector/sightings.ts', find: `\nfunction ${name}(`, replace: `\nexport function ${name}(` },
-  { file: 'src/elector/core.ts', find: "import { contradicted, lose, see, seeAltered } from './sightings.ts';", replace: `import { ${name}, contradicted, lose, see, seeAltered } from './sightings.ts';` },
+  { file: 'src/elector/core.ts', find: "import { contradicted, lose, see, seeAltered, stepDown } from './sightings.ts';", replace: `import { ${name}, contradicted, lose, see, seeAltered, stepDown } from './sightings.ts';` },
 ];
 
 /**
