@@ -141,6 +141,6 @@ test('a candidate that may not watch itself says once what is missing, since the
   await enrolled(server);
   await until('a third watch, after two that were refused', () => server.watches > 2);
   expect(server.warnings).toEqual([
-    expect.stringMatching(/the verb watch on leasecandidates is missing: .*; until then the API server takes this candidate/),
+    expect.stringMatching(/the verb watch on leasecandidates is missing: .*; until then the API server takes this can/),
   ]);
 });
