@@ -96,7 +96,9 @@ onServers('leader-run manifest', ({ client }) => {
     const section = /^## A manifest[^]*?(?=^## )/m.exec(page)?.[0] ?? '';
     const turns = [...section.matchAll(/^```\n\$ ([^]*?[^\\])\n([^]*?)^```$/gm)];
     expect(turns).toHaveLength(2);
-    await client.createNamespace('ops');
+    // Other documents use the name too.
+    const { status: made } = await client.admin('POST', '/api/v1/namespaces', { metadata: { name: 'ops' } });
+    expect([201, 409]).toContain(made);
     for (const [, line = '', output] of turns) {
       const { status, stdout, stderr } = await its.shell(line, leaderRun);
       expect([line, status, stdout, stderr]).toEqual([line, 0, output, '']);
