@@ -136,7 +136,7 @@ const shortenPackages = {
 };
 
 /** Packages that few runs need; each hides behind one dynamic import (test/tidy.test.ts). */
-const rare = { chalk: 'chalk', socks: 'socks', 'client-node': '@kubernetes/client-node' };
+const rare = { chalk: 'chalk', socks: 'socks', 'js-yaml': 'js-yaml', 'client-node': '@kubernetes/client-node' };
 
 const leaveRareApart = {
   name: 'leave-rare-apart',

@@ -38,6 +38,8 @@ export type OptionValues = { readonly [N in Standard]: Value<N> } & {
 
 export interface ArgumentsRead {
   readonly readings: Readings;
+  /** The texts as they were given to each flag, in their order. */
+  readonly given: ReadonlyMap<OptionName, readonly string[]>;
   readonly command: readonly string[];
   readonly print: 'help' | 'version' | undefined;
   readonly faults: readonly string[];
@@ -143,9 +145,7 @@ function standardOf(name: OptionName): Reading<unknown> {
 
 const emptyFault = (source: string): string => `${source} is empty: give it a value or leave it out`;
 
-interface Split {
-  /** The texts as they were given to each flag. */
-  readonly given: ReadonlyMap<OptionName, readonly string[]>;
+interface Split extends Pick<ArgumentsRead, 'given'> {
   /** Those that a fault is about: that they are missing would only follow from it. */
   readonly misspelt: ReadonlySet<OptionName>;
   readonly command: readonly string[];

@@ -93,9 +93,12 @@ export type ConfigRead =
 
 /** `words`: the arguments of leader-run, without node and script. */
 export function readConfig(words: readonly string[], env: Environment, facts: Facts): ConfigRead {
-  const read = readArguments(words, env);
-  if (read.print !== undefined) return { kind: 'print', what: read.print };
+  return configOf(readArguments(words, env), env, facts);
+}
 
+/** The same, of arguments that were read before, with other options among them. */
+export function configOf(read: ArgumentsRead, env: Environment, facts: Facts): ConfigRead {
+  if (read.print !== undefined) return { kind: 'print', what: read.print };
   const { readings, command } = read;
   const faults = [...read.faults];
   const timing = timingOf(read, faults);

@@ -13,6 +13,7 @@ import {
   healthTime,
   hookLine,
   identityText,
+  imageName,
   instant,
   leaseTime,
   listenPlace,
@@ -23,6 +24,7 @@ import {
   podLabel,
   positiveTime,
   reasonText,
+  replicaCount,
   semanticVersion,
   signalName,
   switchOrFolder,
@@ -40,13 +42,16 @@ export const lockKinds = [
 ] as const satisfies readonly LockKind[];
 
 /**
- * What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things,
- * asks a holder for something (and until when, for whom, or to its end).
+ * What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things (in
+ * one form or another, in columns), makes a manifest, asks a holder for something (and until when, for whom, or to its
+ * end).
  */
-export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next' | 'ask' | 'until' | 'to' | 'follow';
+export type Scope =
+  'lock' | 'run' | 'tick' | 'form' | 'show' | 'status' | 'next' | 'manifest' | 'ask' | 'until' | 'to' | 'follow';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
-  readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Hooks' | 'Output' | 'Status' | 'Steering';
+  readonly group:
+    'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Hooks' | 'Output' | 'Status' | 'Steering' | 'Manifest';
   /** The verbs that take it, by what they do. Default: those that run a command. */
   readonly scope?: Scope;
   /** What stands for the value in help; '' for a switch. */
@@ -429,12 +434,12 @@ export const options = {
 
   output: row({
     group: 'Status',
-    scope: 'show',
+    scope: 'form',
     value: '<form>',
     short: 'o',
     parse: oneOf(['text', 'json'] as const),
     standard: 'text',
-    help: 'text (a table on a terminal, else separated by tabs) or json, a line for each lock',
+    help: 'text (a table on a terminal, else separated by tabs) or json, a line for each lock; manifest: YAML or json',
   }),
   noHeaders: row({
     group: 'Status',
@@ -525,6 +530,21 @@ export const options = {
     parse: instant,
     otherwise: 'leader-run resume',
     help: 'when the pause ends by itself, as in 2026-10-24T06:00:00Z',
+  }),
+  image: row({
+    group: 'Manifest',
+    scope: 'manifest',
+    value: '<ref>',
+    parse: imageName,
+    help: 'the image, which starts leader-run; required',
+  }),
+  replicas: row({
+    group: 'Manifest',
+    scope: 'manifest',
+    value: '<n>',
+    parse: replicaCount,
+    standard: '2',
+    help: 'how many candidates the Deployment has',
   }),
 };
 

@@ -191,6 +191,24 @@ function isLabelPart(text: string): boolean {
   return text.length <= 63 && /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(text);
 }
 
+const repository = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const registry = String.raw`(?:[A-Za-z0-9][-A-Za-z0-9.]*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?`;
+const image = new RegExp(
+  String.raw`^(?:${registry}/)?${repository}(?:/${repository})*(?::\w[\w.-]{0,127})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{32,})?$`,
+);
+
+/** The kubelet takes no other one (InvalidImageName), and tells it long after the manifest was applied. */
+export function imageName(text: string): Parsed<string> {
+  if (image.test(text)) return { value: text };
+  const form = 'expected an image such as registry.example.com/app:1.4 or app@sha256:...';
+  return { fault: /[A-Z]/.test(text.replace(/[:@][^/]*$/, '')) ? `${form}; its path has small letters only` : form };
+}
+
+export function replicaCount(text: string): Parsed<number> {
+  if (/^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= 1000) return { value: Number(text) };
+  return { fault: 'expected a number from 1 to 1000' };
+}
+
 /** As a LeaseCandidate takes it: no leading zeros, since they do not compare (semver.org 2 and 9). */
 export function semanticVersion(text: string): Parsed<string> {
   if (/^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/.test(text)) return { value: text };

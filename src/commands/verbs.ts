@@ -22,7 +22,7 @@ of the namespace. Ages that rest on another machine's clock are marked with ~.
 
 Exit status: 0; 1 if the lock does not exist, or the answer to --holder or
 --max-age is no; 125 if it cannot be told.`,
-  takes: ['lock', 'show', 'status'],
+  takes: ['lock', 'form', 'show', 'status'],
   run: async (context) => answered(await (await import('./status.ts')).status(context), status, context),
 };
 
@@ -38,7 +38,7 @@ again, "mark" counts it as done. Needs the rights of a candidate.
 
 Exit status: 0; 1 if the lock or the key does not exist, or the key is
 running; 125 if it cannot be told.`,
-  takes: ['lock', 'show'],
+  takes: ['lock', 'form', 'show'],
   run: async (context) => answered(await (await import('./keys.ts')).keys(context), keys, context),
 };
 
@@ -52,7 +52,7 @@ remark where a night of daylight saving changes something.
   leader-run next '30 2 * * *' --timezone Europe/Berlin --from 2026-10-24
 
 Exit status: 0; 125 for a line that means nothing or never comes.`,
-  takes: ['tick', 'show', 'next'],
+  takes: ['tick', 'form', 'show', 'next'],
   run: async (context) => answered((await import('./next.ts')).next(context), next, context),
 };
 
@@ -116,9 +116,31 @@ the lock is paused or has no schedule; 125 if it cannot be told.`,
   run: async (context) => answered(await (await import('./run-now.ts')).runNow(context), runNow, context),
 };
 
+const manifest: Command = {
+  name: 'manifest',
+  summary: 'the objects for kubectl apply that run a command under a lock',
+  usage: '--image <ref> [options] -- <command> [args...]',
+  about: `Prints what a cluster needs to run the command under the lock: a service
+account with the rights that these options need and no others, and a
+Deployment, or with --once-per-tick a CronJob. Asks no cluster. The image must
+start leader-run, as examples/docker/Dockerfile does.
+
+  leader-run manifest --lock ops/nightly --image registry.example.com/app:1.4 \\
+    --schedule '0 3 * * *' -- ./nightly.sh | kubectl apply -f -
+
+Options of a run go into the container's arguments as they are given; their
+variables do not. $(POD_NAME) in them is the pod's name, and each other $ stays
+as it stands.
+
+Exit status: 0; 125 for options that cannot be meant.`,
+  takes: ['lock', 'run', 'tick', 'form', 'manifest'],
+  run: async (context) => answered(await (await import('./manifest.ts')).manifest(context), manifest, context),
+};
+
 export const verbs: readonly Command[] = [
   ...[help, version, status, keys, next],
   ...[stepDown, pause, resume, runNow],
+  manifest,
   ...reserved,
 ];
 

@@ -53,6 +53,8 @@ export interface StartOptions extends CommandOptions {
   readonly through?: readonly string[];
   /** Instead of a stamped command. */
   readonly command?: readonly string[];
+  /** Instead of all other arguments, the command among them. */
+  readonly args?: readonly string[];
   readonly identity?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -121,7 +123,7 @@ export class Stage {
       '--',
       ...command,
     ];
-    const words = [...place.through, ...through, process.execPath, leaderRun, ...given];
+    const words = [...place.through, ...through, process.execPath, leaderRun, ...(options.args ?? given)];
     const run = this.#launch(name, words, { ...place.env, ...options.env });
     // Its files are replaced for as long as it reads them.
     void run.ended.then(() => place.pod?.close());

@@ -66,6 +66,8 @@ export class LeaseCandidate {
   /** The server asked while a round was under way, which may have been too early to answer it. */
   #isAskedMeanwhile = false;
   #warned: Trouble['cause'] | undefined;
+  /** That we may not watch it was told. */
+  #isUnwatchedTold = false;
   #cancelTimer = (): void => undefined;
   /** Set since we stand. */
   #stopWatch: (() => void) | undefined;
@@ -136,6 +138,8 @@ export class LeaseCandidate {
   /** Deleted by another, or an API that is switched off: we may not stand any more, and look at once. */
   #hear(news: WatchNews): void {
     const isGone = news.kind === 'sighted' && news.sighting.kind === 'absent';
+    if (news.kind === 'up') this.#isUnwatchedTold = false;
+    if (news.kind === 'down' && news.forbidden) this.#warnOfUnwatched(news.message);
     if (this.#isClosed || !(isGone || news.kind === 'down')) return;
     if (this.#busy === undefined) this.#schedule(0);
     else this.#isAskedMeanwhile = true;
@@ -146,6 +150,13 @@ export class LeaseCandidate {
     if (this.#stopWatch === undefined || cause === this.#warned) return;
     this.#warned = cause;
     this.#options.warn?.(message);
+  }
+
+  /** The server's questions go unheard then, and it soon takes this candidate for dead. */
+  #warnOfUnwatched(message: string): void {
+    if (this.#isClosed || this.#isUnwatchedTold) return;
+    this.#isUnwatchedTold = true;
+    this.#options.warn?.(`${message}; until then the API server takes this candidate for dead`);
   }
 
   #schedule(ms: number): void {

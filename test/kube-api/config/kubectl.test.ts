@@ -12,7 +12,8 @@ import { messageOf } from '../../../src/common/errors.ts';
 import { loadKube } from '../../../src/kube-api/config/load.ts';
 import { openTransport } from '../../../src/kube-api/transport.ts';
 import { leaseLock } from '../../../src/locks/kube/lease.ts';
-import { goTool, ToolMissing } from '../../helpers/go-tool.ts';
+import { ToolMissing } from '../../helpers/go-tool.ts';
+import { kubectlBinary, longestBuildMs } from '../../helpers/kubectl.ts';
 import { type Grounds, openGrounds } from './grounds.ts';
 import { type Shape, shapesOn } from './shapes.ts';
 
@@ -133,13 +134,11 @@ async function eachOf<In, Out>(all: readonly In[], work: (one: In, index: number
 
 const root = path.join(import.meta.dirname, '../../..');
 const page = path.join(root, 'docs/kubeconfigs.md');
-/** A first build takes minutes. */
-const longestBuildMs = 20 * 60_000;
 
 test('for each kubeconfig leader-run is the user that kubectl is, or says why not', { timeout: longestBuildMs }, async (context) => {
   let kubectl: string;
   try {
-    kubectl = await goTool({ dir: path.join(import.meta.dirname, 'kubectl'), package: '.', name: 'kubectl' });
+    kubectl = await kubectlBinary();
   } catch (error) {
     const { CI: ci = '' } = process.env;
     if (!(error instanceof ToolMissing) || (ci !== '' && ci !== 'false')) throw error;

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../../src/clock.ts';
 import type { Answer, Call, Following, Transport } from '../../../src/kube-api/transport.ts';
 import { LeaseCandidate } from '../../../src/locks/kube/lease-candidate.ts';
 import { settled } from '../../helpers/manual-clock.ts';
+import { until } from '../../helpers/wait.ts';
 
 /** A candidate that has not been heard of for so long is dropped (LeaseCandidateGCController). */
 const droppedAfterMs = 30 * 60_000;
@@ -33,6 +34,10 @@ class Server {
   spec: Spec = { renewTime: '2026-01-01T00:00:00.000000Z' };
   /** Whether writes are answered by the test. */
   holds = false;
+  /** Whether a watch is answered with 403. */
+  forbids = false;
+  watches = 0;
+  readonly warnings: string[] = [];
   readonly #held: (() => void)[] = [];
   #following: Following | undefined;
   readonly #timers: { readonly ms: number; readonly act: () => void }[] = [];
@@ -55,6 +60,12 @@ class Server {
       return { kind: 'answer', status: 200, headers: {}, text } satisfies Answer;
     },
     follow: (_, following) => {
+      this.watches += 1;
+      if (this.forbids) {
+        const message = 'leasecandidates "alice" is forbidden: User "a" cannot watch resource "leasecandidates"';
+        const text = JSON.stringify({ kind: 'Status', reason: 'Forbidden', message });
+        return Promise.resolve({ kind: 'answer', status: 403, headers: {}, text } satisfies Answer);
+      }
       this.#following = following;
       following.opened();
       return new Promise(() => undefined);
@@ -87,11 +98,12 @@ class Server {
   }
 }
 
-async function enrolled(): Promise<Server> {
-  const server = new Server();
+async function enrolled(server = new Server()): Promise<Server> {
   const versions = { binaryVersion: '1.4.0', emulationVersion: '1.3.0', strategy: 'OldestEmulationVersion' };
   const lock = { namespace: 'default', leaseName: 'demo', identity: 'alice' };
-  const candidate = new LeaseCandidate({ ...lock, ...versions, transport: server.transport, clock: server.clock });
+  const { transport, clock, warnings } = server;
+  const warn = (message: string): void => void warnings.push(message);
+  const candidate = new LeaseCandidate({ ...lock, ...versions, transport, clock, warn });
   expect(await candidate.enrol(1000)).toBeUndefined();
   return server;
 }
@@ -121,4 +133,14 @@ test('a ping that comes while another is being answered gets an answer of its ow
   server.answerHeld();
   expect(await server.pass()).toBeLessThan(answerWithinMs / 2);
   expect(Date.parse(server.writes.at(-1)?.renewTime ?? '')).toBeGreaterThan(Date.parse('2099-01-01T00:10:00Z'));
+});
+
+test('a candidate that may not watch itself says once what is missing, since the server asks it in vain', async () => {
+  const server = new Server();
+  server.forbids = true;
+  await enrolled(server);
+  await until('a third watch, after two that were refused', () => server.watches > 2);
+  expect(server.warnings).toEqual([
+    expect.stringMatching(/the verb watch on leasecandidates is missing: .*; until then the API server takes this can/),
+  ]);
 });
