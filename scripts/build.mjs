@@ -135,8 +135,15 @@ const shortenPackages = {
   },
 };
 
-/** Packages that few runs need; each hides behind one dynamic import (test/tidy.test.ts). */
-const rare = { chalk: 'chalk', socks: 'socks', 'client-node': '@kubernetes/client-node' };
+/** Packages that few runs need, loaded by those; in the program they would lengthen each start. */
+const rare = {
+  chalk: 'chalk',
+  commander: 'commander',
+  croner: 'croner',
+  execa: 'execa',
+  socks: 'socks',
+  'client-node': '@kubernetes/client-node',
+};
 
 const leaveRareApart = {
   name: 'leave-rare-apart',
@@ -144,7 +151,7 @@ const leaveRareApart = {
     for (const [file, name] of Object.entries(rare)) {
       builder.onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) =>
         // As seen from bin/, whose require the program is given.
-        kind === 'dynamic-import' ? { path: `../dist/${file}.cjs`, external: true } : undefined,
+        kind === 'entry-point' ? undefined : { path: `../dist/${file}.cjs`, external: true },
       );
     }
   },
