@@ -1,17 +1,17 @@
 // Bundles everything into dist/, so that the published package has no dependencies (74 MB of them otherwise, most of
 // it Kubernetes models that are never used). Decides what of the packages is taken, and writes the licences of all that
-// is inside. The program is one script for bin/leader-run.js, compiled ahead for the Node that builds;
-// packages that few runs need lie beside it and are loaded on first use. The library is made of ES modules.
+// is inside. The program is one script for bin/leader-run.js, compiled ahead for the Node that builds; packages that
+// few runs need lie beside it and are loaded on first use. The library is made of ES modules.
 // Invariant: every part of a package that is replaced here was really imported by it; if an update of the package moves
 // one, the build fails rather than growing by half a megabyte.
 
+import { createHash } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { Script } from 'node:vm';
 import { build, transform } from 'esbuild';
+import { compileAhead } from '../bin/compile-ahead.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = 'node20.19';
@@ -135,8 +135,16 @@ const shortenPackages = {
   },
 };
 
-/** Packages that few runs need; each hides behind one dynamic import (test/tidy.test.ts). */
-const rare = { chalk: 'chalk', socks: 'socks', 'js-yaml': 'js-yaml', 'client-node': '@kubernetes/client-node' };
+/** Packages that few runs need, loaded by those; in the program they would lengthen each start. */
+const rare = {
+  chalk: 'chalk',
+  commander: 'commander',
+  croner: 'croner',
+  execa: 'execa',
+  'js-yaml': 'js-yaml',
+  socks: 'socks',
+  'client-node': '@kubernetes/client-node',
+};
 
 const leaveRareApart = {
   name: 'leave-rare-apart',
@@ -144,23 +152,16 @@ const leaveRareApart = {
     for (const [file, name] of Object.entries(rare)) {
       builder.onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) =>
         // As seen from bin/, whose require the program is given.
-        kind === 'dynamic-import' ? { path: `../dist/${file}.cjs`, external: true } : undefined,
+        kind === 'entry-point' ? undefined : { path: `../dist/${file}.cjs`, external: true },
       );
     }
   },
 };
 
-/**
- * V8's bytecode of the whole program, which spares a start 20 to 30 ms. For this very Node, hence the name: V8 looks at
- * its own version and flags, but not at how it was built. bin/leader-run.js looks for the same name.
- */
-async function compileAhead(file) {
-  setFlagsFromString('--no-lazy');
-  const script = new Script(await readFile(file, 'latin1'), { filename: file });
-  // As it will be when the data is used, or V8 refuses it.
-  setFlagsFromString('--lazy');
-  const { size } = await stat(process.execPath);
-  await writeFile(`${file}.${process.version}-${process.arch}-${size}.cache`, script.createCachedData());
+/** Its last characters are its digest, by which bin/leader-run.js knows what was compiled ahead of this very text. */
+async function sign(file) {
+  const text = await readFile(file, 'latin1');
+  await writeFile(file, `${text}//${createHash('sha256').update(text).digest('hex').slice(0, 16)}`, 'latin1');
 }
 
 /** The licence texts of all packages that have a file in the bundle. */
@@ -235,7 +236,8 @@ const builds = await Promise.all([
   }),
   build({ ...modules, entryPoints: programs }),
 ]);
-await compileAhead(path.join(made, 'leader-run.js'));
+await sign(path.join(made, 'leader-run.js'));
+compileAhead(path.join(made, 'leader-run.js'));
 const inputs = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const missing = Object.keys(standIns).filter((name) => !taken.has(name));
 if (missing.length > 0)

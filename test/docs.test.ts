@@ -194,12 +194,13 @@ describe('docs/proof.md', () => {
 });
 
 describe('the Dockerfile', () => {
-  const lines = read('examples/docker/Dockerfile').replaceAll('\\\n', '').split('\n');
-  const copies = lines.flatMap((line) => /^COPY (?!--from)(.*) \S+$/.exec(line)?.[1]?.split(' ') ?? []);
+  const linesOf = (file: string): string[] => read(`examples/docker/${file}`).replaceAll('\\\n', '').split('\n');
+  const lines = linesOf('Dockerfile');
 
-  test('copies files that exist', () => {
+  test.each(['Dockerfile', 'Dockerfile.copy'])('%s copies files that exist', (file) => {
+    const copies = linesOf(file).flatMap((line) => /^COPY (?!--from)(.*) \S+$/.exec(line)?.[1]?.split(' ') ?? []);
     expect(copies).toContain('src');
-    expect(copies.filter((file) => !existsSync(path.join(root, file)))).toEqual([]);
+    expect(copies.filter((each) => !existsSync(path.join(root, each)))).toEqual([]);
   });
 
   test('starts an init, leader-run and a command that it has installed', () => {

@@ -25,7 +25,7 @@ export async function manifest({ words, env }: Context): Promise<Ending | Printe
   // The other three are there whenever there is no fault; the compiler wants to see it.
   if (faults.length > 0 || !config || namespace === undefined || image === undefined)
     return { kind: 'refused', faults };
-  const objects = objectsOf({ config, namespace, args: argsOf(read), image, replicas, probePort: undefined });
+  const objects = objectsOf({ config, namespace, args: argsOf(read), image, replicas, probePort: config.listen?.port });
   return { kind: 'answered', text: output === 'json' ? jsonOf(objects) : await yamlOf(objects) };
 }
 
@@ -77,9 +77,11 @@ const mostOfLabel = 63;
 const mostOfCronJob = 52;
 
 /** What the options come to as objects of a cluster. */
-function faultsOf({ lock: { name }, once, labelPod }: Config): string[] {
+function faultsOf({ lock: { name }, once, labelPod, listen }: Config): string[] {
   const faults: string[] = [];
   const [most, what] = once?.kind === 'tick' ? [mostOfCronJob, 'a CronJob'] : [mostOfLabel, 'labels'];
+  if (listen && !isForKubelet(listen))
+    faults.push('--listen: the kubelet asks from outside of the pod: write 0.0.0.0 and a port, as in 0.0.0.0:9090');
   if (name.length > most)
     faults.push(`--lock: ${what} would be called like it, and may have ${most} characters and not ${name.length}`);
   if (name === 'default')
@@ -89,6 +91,11 @@ function faultsOf({ lock: { name }, once, labelPod }: Config): string[] {
   if (once?.kind === 'tick' && once.line.split(' ')[4]?.includes('7') === true)
     faults.push('--once-per-tick: a CronJob knows no day of week 7: write 0 for Sunday, as in 5-6,0 for 5-7');
   return faults;
+}
+
+/** At all addresses, and at a port that is known before. */
+function isForKubelet({ host, port }: NonNullable<Config['listen']>): boolean {
+  return (host === '0.0.0.0' || host === '::') && port !== 0;
 }
 
 function jsonOf(items: readonly KubeObject[]): string {

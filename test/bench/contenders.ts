@@ -101,13 +101,20 @@ export function contenders(setting: Setting): Contenders {
   };
 }
 
-function leaderRun(setting: Setting, name: Name, folder: string, prefix: string): Contender {
+/** The package in that folder, with locks of its own, run by that Node. */
+export function leaderRun(
+  setting: Setting,
+  name: Name,
+  folder: string,
+  prefix: string,
+  node = process.execPath,
+): Contender {
   return {
     name,
     passesTerm: true,
     expires: true,
     launch: ({ lock, identity, command, timing = usualTiming, kubeconfig = setting.kubeconfig }) => ({
-      file: process.execPath,
+      file: node,
       args: [
         path.join(folder, 'bin', 'leader-run.js'),
         `--kubeconfig=${kubeconfig}`,

@@ -1,10 +1,15 @@
 // What it costs to run a command under a free lock: from the launch to the command's start, and to the exit of the
 // whole; beside a Node that does nothing. Decides the protocol: the stopwatch is a small program (child/main.go), since
-// Node needs milliseconds to start a process, and the lock exists and was released by the launch before.
+// Node needs milliseconds to start a process, and the lock exists and was released by the launch before. CPU is that of
+// leader-run and of all that it waited for; on each line of Node, of the package as npm has installed it there.
 
 import { execFile } from 'node:child_process';
+import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Bench, Column, Row } from './bench.ts';
+import { nodeOfLine } from '../helpers/node-lines.ts';
+import { install, pack } from '../helpers/packed.ts';
+import { type Bench, type Column, type Row, say } from './bench.ts';
+import { leaderRun } from './contenders.ts';
 import type { Launch } from './processes.ts';
 import { msBetween, stamped } from './stamps.ts';
 
@@ -40,10 +45,48 @@ export async function measureLaunches(bench: Bench): Promise<Row[]> {
   ];
 }
 
-async function stopwatch(bench: Bench, { file, args, env }: Launch): Promise<{ begun: bigint; ended: bigint }> {
+/** The oldest line that is supported, and the one of the examples. */
+const lines = [20, 24];
+
+/** Launch to exit, in CPU: other work on the machine lengthens it less than the time, and so does a slow server. */
+export async function measureInstalled(bench: Bench): Promise<Row[]> {
+  const { tarball } = await pack(bench.folder);
+  const rows: Row[] = [];
+  for (const line of lines) {
+    const node = await nodeOfLine(line);
+    if (node === undefined) {
+      say(`bench: Node ${line} is not to be had here`);
+      continue;
+    }
+    const folder = await install(tarball, path.join(bench.folder, `node-${line}`), node);
+    const ours = leaderRun(bench.setting, 'leader-run', folder, `node-${line}-`, node);
+    const cpuMs: Partial<Record<Column, number[]>> = {};
+    for (let round = -1; round < bench.rounds.launches; round += 1) {
+      const command = [bench.command, 'once', bench.file('stamps'), 'command'];
+      const launch = ours.launch({ lock: 'launch', identity: `run-${round}`, command });
+      const took = await stopwatch(bench, launch);
+      const bare = await stopwatch(bench, { file: node, args: ['-e', '0'], env: bench.setting.environment });
+      if (round < 0) continue;
+      (cpuMs['leader-run'] ??= []).push(took.cpuMs);
+      (cpuMs['bare node'] ??= []).push(bare.cpuMs);
+    }
+    rows.push({ title: `launch on a free lock, Node ${line}: CPU to the exit`, unit: 'ms', note: installed, samples: cpuMs });
+  }
+  return rows;
+}
+
+const installed = 'of leader-run and what it waits for; the package as npm installs it; bare node: `node -e 0` of that Node';
+
+interface Took {
+  readonly begun: bigint;
+  readonly ended: bigint;
+  readonly cpuMs: number;
+}
+
+async function stopwatch(bench: Bench, { file, args, env }: Launch): Promise<Took> {
   const { stdout } = await run(bench.command, ['launch', file, ...args], { env });
   const line = stdout.split('\n').find((text) => text.startsWith('{"begun"'));
-  const [, begun, ended, failed] = /"begun":(\d+),"ended":(\d+),"failed":(\w+)/.exec(line ?? '') ?? [];
+  const [, begun, ended, cpu, failed] = /"begun":(\d+),"ended":(\d+),"cpu":(\d+),"failed":(\w+)/.exec(line ?? '') ?? [];
   if (begun === undefined || ended === undefined || failed !== 'false') throw new Error(`${file} failed: ${stdout}`);
-  return { begun: BigInt(begun), ended: BigInt(ended) };
+  return { begun: BigInt(begun), ended: BigInt(ended), cpuMs: Number(cpu) / 1e6 };
 }

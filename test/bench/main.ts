@@ -15,7 +15,7 @@ import { chartOf } from './chart.ts';
 import { measureHandOvers } from './hand-over.ts';
 import { measureCrowds, measureHerds, measureLocks } from './herd.ts';
 import { measureKills } from './kill.ts';
-import { measureLaunches } from './launch.ts';
+import { measureInstalled, measureLaunches } from './launch.ts';
 import { loadAverage } from './processes.ts';
 import { pageOf, type Results, tableOf } from './report.ts';
 import { measureStanding } from './standing.ts';
@@ -28,7 +28,7 @@ interface Part {
 const parts: Readonly<Record<string, (bench: Bench) => Promise<Part> | Part>> = {
   'hand-over': async (bench) => ({ rows: await measureHandOvers(bench) }),
   kill: async (bench) => ({ rows: await measureKills(bench) }),
-  launch: async (bench) => ({ rows: await measureLaunches(bench) }),
+  launch: async (bench) => ({ rows: [...(await measureLaunches(bench)), ...(await measureInstalled(bench))] }),
   standing: measureStanding,
   crowd: async (bench) => ({ rows: await measureCrowds(bench) }),
   herd: measureHerds,

@@ -63,6 +63,13 @@ const targets: readonly Target[] = [
     unit: 'x',
     value: (rows) => ratio(rows, 'launch on a free lock: to the exit', 'bare node'),
   },
+  ...[20, 24].map((line) => ({
+    what: `CPU of a launch to exit on Node ${line} / bare node`,
+    goal: 4,
+    least: 4,
+    unit: 'x',
+    value: (rows: readonly Row[]) => ratio(rows, `launch on a free lock, Node ${line}: CPU`, 'bare node'),
+  })),
   {
     what: 'RSS of a standby / bare node',
     goal: 1.25,

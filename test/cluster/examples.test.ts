@@ -43,6 +43,19 @@ onServers('the example', ({ client }) => {
     expect(status).toBe(400);
   });
 
+  test('deployment.yaml makes pods that a namespace of the level "restricted" takes', async () => {
+    const metadata = { name: 'restricted', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } };
+    expect((await client.admin('POST', '/api/v1/namespaces', { metadata })).status).toBe(201);
+    const [deployment] = manifests('deployment.yaml') as unknown as { spec: { template: { spec: object } } }[];
+    const post = async (more: object): Promise<number> => {
+      const spec = { ...deployment?.spec.template.spec, ...more };
+      const pod = { metadata: { name: 'reports' }, spec };
+      return (await client.admin('POST', '/api/v1/namespaces/restricted/pods?dryRun=All', pod)).status;
+    };
+    const careless = { containers: [{ name: 'reports', image: 'reports:0.1.0' }] };
+    expect([await post({}), await post(careless)]).toEqual([201, 403]);
+  });
+
   test('names locks and service accounts for which an example has the rights', () => {
     const all = files.flatMap(manifests);
     const text = JSON.stringify(all);

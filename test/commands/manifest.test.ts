@@ -123,11 +123,22 @@ describe('the objects', () => {
     expect((await ofKind('Role', given(...options)))['rules']).toEqual(rules);
   });
 
-  test('have probes where there is a port to ask', () => {
+  test('have probes where there is a port to ask', async () => {
     expect(probesOf(undefined)).toEqual({});
     expect(probesOf(8080)).toMatchObject({
       livenessProbe: { httpGet: { path: '/livez', port: 8080 } },
       readinessProbe: { httpGet: { path: '/readyz', port: 8080 } },
+    });
+    const probed = (await podOf(given('--listen', '0.0.0.0:9090'))).containers[0];
+    expect(probed).toMatchObject(probesOf(9090));
+    expect((await podOf(given())).containers[0]).not.toHaveProperty('livenessProbe');
+  });
+
+  test.each(['9090', '127.0.0.1:9090', '0.0.0.0:0'])('have no probes in vain: --listen %s', async (place) => {
+    const ending = await answerTo(given('--listen', place));
+    expect(ending).toMatchObject({
+      kind: 'refused',
+      faults: ['--listen: the kubelet asks from outside of the pod: write 0.0.0.0 and a port, as in 0.0.0.0:9090'],
     });
   });
 });

@@ -17,8 +17,8 @@ export function copyBundle(): string {
   return folder;
 }
 
-function buildIfStale(): void {
-  const newest = ['src', 'scripts', 'package.json']
+export function buildIfStale(): void {
+  const newest = ['src', 'bin', 'scripts', 'package.json']
     .flatMap((part) => filesUnder(join(root, part)))
     .reduce((latest, file) => Math.max(latest, statSync(file).mtimeMs), 0);
   const built = join(root, 'dist/leader-run.js');

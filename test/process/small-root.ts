@@ -33,16 +33,21 @@ export function enterRoot(arena: Arena, programs: Readonly<Record<string, string
   return ['unshare', '--mount', 'sh', '-c', `${mounts} && exec chroot "$0" "$@"`, root];
 }
 
-function whereIs(path: string): string {
+export function whereIs(path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const folder = (process.env['PATH'] ?? '').split(':').find((each) => existsSync(join(each, name))) ?? '/bin';
   return realpathSync(join(folder, name));
 }
 
-function copyProgram(root: string, from: string, to: string): void {
-  const { stdout } = spawnSync('ldd', [from], { encoding: 'utf8' });
-  for (const library of stdout.match(/\/\S+/g) ?? []) copy(library, join(root, library));
+export function copyProgram(root: string, from: string, to: string): void {
+  copyLibraries(root, from);
   copy(from, join(root, to));
+}
+
+/** Those that ldd names. */
+export function copyLibraries(root: string, program: string): void {
+  const { stdout } = spawnSync('ldd', [program], { encoding: 'utf8' });
+  for (const library of stdout.match(/\/\S+/g) ?? []) copy(library, join(root, library));
 }
 
 function copy(from: string, to: string): void {

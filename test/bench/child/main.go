@@ -35,7 +35,13 @@ func main() {
 		command.Stderr = os.Stderr
 		begun := clock(monotonic)
 		err := command.Run()
-		fmt.Printf("{\"begun\":%d,\"ended\":%d,\"failed\":%t}\n", begun, clock(monotonic), err != nil)
+		ended := clock(monotonic)
+		if command.ProcessState == nil {
+			panic(err)
+		}
+		// Its own and that of the processes that it waited for.
+		cpu := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+		fmt.Printf("{\"begun\":%d,\"ended\":%d,\"cpu\":%d,\"failed\":%t}\n", begun, ended, cpu.Nanoseconds(), err != nil)
 	}
 }
 
