@@ -4,6 +4,7 @@
 // Invariant: no line of the help is wider than 80 columns, and every option and every verb with a summary is in it.
 
 import { Command, Option } from 'commander';
+import { runTakes } from './arguments.ts';
 import { exitStatusTable } from './exit-status.ts';
 import { flagOf, names, type OptionName, options, type Row, type Scope, scopeOf } from './options.ts';
 
@@ -14,6 +15,8 @@ export interface Described {
   readonly summary?: string;
   /** The words behind it. */
   readonly usage?: string;
+  /** What the first of these words may be, where that can be told: for completion. */
+  readonly words?: readonly string[] | 'verbs';
   /** What its own help says before its options. */
   readonly about?: string;
   /** Its options are those of these scopes. */
@@ -35,7 +38,7 @@ export function fallbackOf(name: OptionName): string {
 
 /** Of the default verb, and of all others in a line each. */
 export function helpText(verbs: readonly Described[] = []): string {
-  const program = described('leader-run', '[options] -- <command> [args...]', contract, ['lock', 'run', 'tick']);
+  const program = described('leader-run', '[options] -- <command> [args...]', contract, runTakes);
   program.addOption(new Option('--version', 'print the version').helpGroup('Output:'));
   for (const { name, summary } of verbs) {
     if (summary !== undefined) program.addCommand(new Command(name).description(summary).helpGroup('Verbs:'));

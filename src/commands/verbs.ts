@@ -39,6 +39,7 @@ again, "mark" counts it as done. Needs the rights of a candidate.
 Exit status: 0; 1 if the lock or the key does not exist, or the key is
 running; 125 if it cannot be told.`,
   takes: ['lock', 'show'],
+  words: ['forget', 'mark'],
   run: async (context) => answered(await (await import('./keys.ts')).keys(context), keys, context),
 };
 
@@ -116,9 +117,30 @@ the lock is paused or has no schedule; 125 if it cannot be told.`,
   run: async (context) => answered(await (await import('./run-now.ts')).runNow(context), runNow, context),
 };
 
+const completion: Command = {
+  name: 'completion',
+  summary: 'a script that completes words in bash, zsh or fish',
+  usage: 'bash | zsh | fish',
+  about: `Prints a script for a shell. It completes verbs, options, values, contexts of
+the kubeconfig, and then the command's own words. It asks no cluster.
+
+  source <(leader-run completion bash)       # in ~/.bashrc
+  source <(leader-run completion zsh)        # in ~/.zshrc, below compinit
+  leader-run completion zsh > ~/.zfunc/_leader-run      # a folder in fpath
+  leader-run completion fish > ~/.config/fish/completions/leader-run.fish
+
+In bash 3.2, which macOS has: eval "$(leader-run completion bash)".
+
+Exit status: 0; 125 for another shell.`,
+  takes: [],
+  words: ['bash', 'zsh', 'fish'],
+  run: async (context) => answered(await (await import('./completion.ts')).completion(context), completion, context),
+};
+
 export const verbs: readonly Command[] = [
   ...[help, version, status, keys, next],
   ...[stepDown, pause, resume, runNow],
+  completion,
   ...reserved,
 ];
 
