@@ -1,7 +1,8 @@
 // What is printed about options and verbs: the help, and the rows that README repeats. Decides words and layout alone;
 // commander lays out the help and is met in this file only, which is loaded when help is asked for.
 // Does not know how arguments are read, nor what a verb does.
-// Invariant: no line of the help is wider than 80 columns, and every option and every verb with a summary is in it.
+// Invariant: no line of the help is wider than 80 columns, and every option of a run and every verb with a summary is
+// in it; the help of a verb fits a screen of 24 lines.
 
 import { Command, Option } from 'commander';
 import { runTakes } from './arguments.ts';
@@ -46,12 +47,27 @@ export function helpText(verbs: readonly Described[] = []): string {
   return program.helpInformation();
 }
 
+/** On one screen, so options that leader-run's own help explains are named alone. */
 export function verbHelp({ name, usage = '', about = '', takes }: Described): string {
+  const isOfRun = takes.includes('run');
+  const heading = isOfRun ? 'Options, beside those of a run (leader-run --help):' : 'Options:';
+  const locks = isOfRun ? [] : names.filter((each) => scopeOf(each) === 'lock' && takes.includes('lock'));
+  const lock = locks.length === 0 ? '' : `\n\nThe lock (leader-run --help says more):\n${filled(locks.map(termOf))}`;
+  const told = takes.filter((scope) => (isOfRun ? !runTakes.includes(scope) : scope !== 'lock'));
   // commander ends the text with a line break only behind a list of commands.
-  return `${described(`leader-run ${name}`, usage, about, takes).helpInformation().trimEnd()}\n`;
+  return `${described(`leader-run ${name}`, usage, `${about}${lock}`, told, heading).helpInformation().trimEnd()}\n`;
 }
 
-function described(name: string, usage: string, about: string, takes: readonly Scope[]): Command {
+/** Lines of at most 80 columns, indented so that commander leaves them as they are. */
+function filled(terms: readonly string[]): string {
+  return terms.reduce((text, term) => {
+    const line = text.slice(text.lastIndexOf('\n') + 1);
+    return `${text}${`${line}  ${term}`.length > 80 ? '\n' : ''}  ${term}`;
+  }, '');
+}
+
+/** `heading`: of one list of all options, without what says nothing of those that are left out. */
+function described(name: string, usage: string, about: string, takes: readonly Scope[], heading?: string): Command {
   const program = new Command(name)
     .usage(usage)
     .description(about)
@@ -66,12 +82,15 @@ function described(name: string, usage: string, about: string, takes: readonly S
     const { group, value, help }: Row<unknown> = options[name];
     // commander has no `[=dir]`.
     const term = name === 'local' ? '--local' : termOf(name);
-    const fallback = value === '' ? '' : fallbackOf(name);
+    const known = value === '' ? '' : fallbackOf(name);
+    const fallback = heading !== undefined && nothing.has(known) ? '' : known;
     const option = new Option(term, `${help}${fallback === '' ? '' : ` (default: ${fallback})`}`);
-    program.addOption(option.helpGroup(`${group}:`));
+    program.addOption(option.helpGroup(heading ?? `${group}:`));
   }
-  return program.addOption(new Option('-h, --help', 'print this').helpGroup('Output:'));
+  return program.addOption(new Option('-h, --help', 'print this').helpGroup(heading ?? 'Output:'));
 }
+
+const nothing: ReadonlySet<string> = new Set(['none', 'do not ask']);
 
 // The first screen of the help. Its indented lines keep commander from joining and wrapping the others.
 const contract = `Runs a command only while it holds a Kubernetes leader-election lock: at most

@@ -16,7 +16,6 @@ const status: Command = {
   about: `Shows who holds a lock, since when, and what ran under it; without a lock all
 of the namespace. Ages that rest on another machine's clock are marked with ~.
 
-  leader-run status --lock ops/nightly
   leader-run status -n ops
   leader-run status --lock ops/nightly --max-age 26h || page-someone
 

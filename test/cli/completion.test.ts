@@ -53,13 +53,13 @@ describe('completion', () => {
     expect(placeOf('status')?.words).toEqual([]);
   });
 
-  test('knows where a command may stand: in a run, and behind -- of a verb whose usage has one', () => {
+  test('knows where a command may stand: in a run, and in a verb whose usage has one', () => {
     const usage = '[options] -- <command> [args...]';
     const { run, verbs: known } = placesOf([
       { name: 'print', summary: 'what a run would be', usage, takes: ['lock'] },
       { name: 'status', summary: 'who leads', usage: '[lock...]', takes: ['lock'] },
     ]);
-    expect([run, ...known].map(({ command }) => command)).toEqual(['anywhere', 'behind --', 'none']);
+    expect([run, ...known].map(({ hasCommand }) => hasCommand)).toEqual([true, true, false]);
   });
 });
 

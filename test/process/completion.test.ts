@@ -8,6 +8,7 @@ import { describe } from 'vitest';
 import { flagOf, names, scopeOf, type Scope } from '../../src/cli/options.ts';
 import { verbs } from '../../src/commands/verbs.ts';
 import { type Arena, test } from '../helpers/arena.ts';
+import { missing } from '../helpers/machine.ts';
 import { noTerminal } from './on-a-terminal.ts';
 import { Typing, type Way, ways } from './typing.ts';
 
@@ -127,4 +128,31 @@ describe.each(ways)('in $name', (way) => {
       expect(await typing.offers(`leader-run ${name} --`)).toEqual([...flagsOf(takes), '--help'].sort());
     }
   });
+});
+
+const shells = ['bash', 'zsh', 'fish'];
+
+const title = 'the script for %s has no fault that the shell finds by itself';
+
+test.for(shells)(title, async (shell, { arena, expect, skip }) => {
+  const lacking = missing(shell);
+  if (lacking !== undefined) return skip(lacking);
+  const file = join(arena.folder, 'script');
+  writeFileSync(file, await scriptOf(arena, shell));
+  const run = arena.spawn([shell, '-n', file]);
+  expect(await run.end()).toMatchObject({ status: 0 });
+  await run.isAbandoned();
+  expect(run.text()).not.toMatch(/error|unexpected|parse/i);
+});
+
+test('the script for zsh says in a sentence what to do where no completion is on', async ({ arena, expect, skip }) => {
+  const lacking = missing('zsh');
+  if (lacking !== undefined) return skip(lacking);
+  const file = join(arena.folder, 'script');
+  writeFileSync(file, await scriptOf(arena, 'zsh'));
+  const run = arena.spawn(['zsh', '-f', '-c', `source ${file}`]);
+  await Promise.all([run.end(), run.isAbandoned()]);
+  expect(run.stderr).toBe(
+    'leader-run: completion is not on in this shell: run "autoload -Uz compinit && compinit" before this script\n',
+  );
 });

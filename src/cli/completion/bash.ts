@@ -33,9 +33,9 @@ ${options.flatMap((option) => branchOf(option)).join('\n')}
 _leader_run_verbs=${quoted(verbs.map(({ verb }) => verb).join('\n'))}
 ${machinery}`;
 
-  function listsOf({ options: its, words, command }: (typeof named)[number]): string {
+  function listsOf({ options: its, words, hasCommand }: (typeof named)[number]): string {
     const flags = its.flatMap(spellings).join('\n');
-    return `flags=${quoted(flags)} own=${quoted(words.join('\n'))} command=${quoted(command)}`;
+    return `flags=${quoted(flags)} own=${quoted(words.join('\n'))} command=${hasCommand ? '1' : ''}`;
   }
 }
 
@@ -191,12 +191,11 @@ _leader_run() {
   for (( ; at < last; at++)); do
     case \${words[at]} in
       --)
-        if [[ $command == none ]]; then
-          is_ended=1
-          continue
+        if [[ -n $command ]]; then
+          _leader_run_command "\${firsts[at + 1]}" "\${starts[at + 1]}"
+          return
         fi
-        _leader_run_command "\${firsts[at + 1]}" "\${starts[at + 1]}"
-        return
+        is_ended=1
         ;;
       -?*)
         # The word behind an option that is not finished may be another one.
@@ -206,7 +205,7 @@ _leader_run() {
         fi
         ;;
       *)
-        if [[ $command == anywhere ]]; then
+        if [[ -n $command ]]; then
           _leader_run_command "\${firsts[at]}" "\${starts[at]}"
           return
         fi
@@ -225,7 +224,7 @@ _leader_run() {
   elif ((last == 1)); then
     _leader_run_offer "$typed" '' "$_leader_run_verbs"
     if [[ \${#COMPREPLY[@]} -eq 0 ]]; then _leader_run_command "\${firsts[1]}" "\${starts[1]}"; fi
-  elif [[ $command == anywhere ]]; then
+  elif [[ -n $command ]]; then
     _leader_run_command "\${firsts[last]}" "\${starts[last]}"
   elif ((given == 0)); then
     _leader_run_offer "$typed" '' "$own"

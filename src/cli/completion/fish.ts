@@ -8,7 +8,7 @@ import type { Offer, OfferedOption, Place, Places } from './places.ts';
 export function fishScript({ run, verbs, options }: Places): string {
   const valued = options.filter(({ takes }) => takes === 'a value');
   const spellings = valued.flatMap(({ flag, short }) => (short === undefined ? [flag] : [short, flag]));
-  const commanded = verbs.filter(({ command }) => command !== 'none').map(({ verb }) => verb);
+  const commanded = verbs.filter(({ hasCommand }) => hasCommand).map(({ verb }) => verb);
   return `# Completion of leader-run for fish.
 
 set -g __leader_run_verbs ${verbs.map(({ verb }) => verb).join(' ')}
@@ -43,7 +43,7 @@ function __leader_run_place
                 set -e words[1]
             end
         else if not string match -q -- '-?*' "$word"
-            if test -z "$verb"
+            if test -z "$verb"; or contains -- $verb $__leader_run_with_command
                 printf '%s\\n' command $word $words
                 return
             end

@@ -32,8 +32,8 @@ export interface Place {
   readonly options: readonly OfferedOption[];
   /** What its first own word may be, where that can be told. */
   readonly words: readonly string[];
-  /** `anywhere`: the first word that is neither an option nor a value begins it; `behind --` only. */
-  readonly command: 'anywhere' | 'behind --' | 'none';
+  /** The first word that is neither an option nor a value begins a command. */
+  readonly hasCommand: boolean;
 }
 
 export interface Places {
@@ -46,7 +46,7 @@ export interface Places {
 export function placesOf(verbs: readonly Described[]): Places {
   const offered = verbs.filter(({ summary }) => summary !== undefined);
   const run: Place = {
-    ...{ verb: '', summary: '', words: [], command: 'anywhere' },
+    ...{ verb: '', summary: '', words: [], hasCommand: true },
     options: [...optionsOf(runTakes), helpSwitch, versionSwitch],
   };
   const places = offered.map(({ name, summary = '', usage = '', words = [], takes }): Place => {
@@ -54,7 +54,7 @@ export function placesOf(verbs: readonly Described[]): Places {
     return {
       ...{ verb: name, summary, options: [...optionsOf(takes), helpSwitch] },
       words: words === 'verbs' ? helped : words,
-      command: usage.includes('<command>') ? 'behind --' : 'none',
+      hasCommand: usage.includes('<command>'),
     };
   });
   const all = new Map([run, ...places].flatMap((place) => place.options.map((option) => [option.flag, option])));

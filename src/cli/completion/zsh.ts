@@ -64,18 +64,17 @@ function branchOf(place: Place): string {
         shift words
         (( CURRENT-- ))
         curcontext=\${curcontext%:*}-$verb:
-        _arguments -S \\
+        _arguments -S${place.hasCommand ? " -A '-*'" : ''} \\
 ${specsOf(place, '  ')}
         return
         ;;`;
 }
 
 /** One to a line, as words of _arguments. */
-function specsOf({ options, words, command }: Place, indent = ''): string {
+function specsOf({ options, words, hasCommand }: Place, indent = ''): string {
   const ofCommand = ["'(-)1:command:_command_names -e'", "'*::argument:_normal'"];
   const own = words.length === 0 ? [] : [quoted(`1:word:(${words.join(' ')})`)];
-  const behind = command === 'behind --' ? ["'*::command:_normal'"] : own;
-  return [...options.map(specOf), ...(command === 'anywhere' ? ofCommand : behind)]
+  return [...options.map(specOf), ...(hasCommand ? ofCommand : own)]
     .map((spec) => `${indent}      ${spec}`)
     .join(' \\\n');
 }
