@@ -92,8 +92,8 @@ function described(name: string, usage: string, about: string, takes: readonly S
 
 const nothing: ReadonlySet<string> = new Set(['none', 'do not ask']);
 
-// The first screen of the help. Its indented lines keep commander from joining and wrapping the others.
-const contract = `Runs a command only while it holds a Kubernetes leader-election lock: at most
+/** What leader-run does. */
+export const promise = `Runs a command only while it holds a Kubernetes leader-election lock: at most
 one command runs under a lock at any moment.
 
   leader-run --lock default/reports -- ./send-reports --all
@@ -102,13 +102,19 @@ No shell: what follows -- is started as it stands. Background processes die
 with the command, and the lock is given back when all of them are gone.
 When leadership is lost, the command gets --stop-signal, then SIGKILL before
 anyone else can take the lock; then leader-run waits to lead again (--on-lost).
-On SIGTERM to leader-run the command gets --stop-signal and --stop-grace.
+On SIGTERM to leader-run the command gets --stop-signal and --stop-grace.`;
 
-Exit status:
-${exitStatusTable.map(([status, meaning]) => `  ${status.padEnd(13)}  ${meaning}`).join('\n')}
-
-Each option is also a variable: --hold-for 30s is LEADER_RUN_HOLD_FOR=30s.
+/** How a command line is written. */
+export const spelling = `Each option is also a variable: --hold-for 30s is LEADER_RUN_HOLD_FOR=30s.
 A flag wins over its variable. Times are written 500ms, 15s, 1m30s or 1.5h.
 Without -- the first word that is no option or its value begins the command.
 A verb's name as the first word of all (help, version, and names that are kept
 for later) is the verb: leader-run -- help runs a program of that name.`;
+
+// The first screen of the help. Its indented lines keep commander from joining and wrapping the others.
+const contract = `${promise}
+
+Exit status:
+${exitStatusTable.map(([status, meaning]) => `  ${status.padEnd(13)}  ${meaning}`).join('\n')}
+
+${spelling}`;
