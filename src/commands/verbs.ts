@@ -19,8 +19,7 @@ of the namespace. Ages that rest on another machine's clock are marked with ~.
   leader-run status -n ops
   leader-run status --lock ops/nightly --max-age 26h || page-someone
 
-Exit status: 0; 1 if the lock does not exist, or the answer to --holder or
---max-age is no; 125 if it cannot be told.`,
+Exit status: 0; 1 if there is no such lock or the answer is no; 125 if unknown.`,
   takes: ['lock', 'show', 'status'],
   run: async (context) => answered(await (await import('./status.ts')).status(context), status, context),
 };
