@@ -68,8 +68,9 @@ export function valuesOf(readings: Readings): OptionValues {
   return values as unknown as OptionValues;
 }
 
-/** The default verb, which runs a command: the words behind its options are not its own. */
-const ofRun: Taking = { takes: ['lock', 'run', 'tick'], words: 'command' };
+/** What the default verb takes, which runs a command: the words behind its options are not its own. */
+export const runTakes: readonly Scope[] = ['lock', 'run', 'tick'];
+const ofRun: Taking = { takes: runTakes, words: 'command' };
 
 /** What a verb takes: the options of these scopes, and a command behind them, or words of its own among them. */
 export interface Taking {

@@ -5,7 +5,7 @@
 
 import { parseAttempts, parseCronLine, parseKey, parseZone } from '../job/values.ts';
 import type { LockKind } from '../locks/store.ts';
-import { parseDuration, type Parsed } from './duration.ts';
+import { parseDuration } from './duration.ts';
 import {
   anyText,
   exitCode,
@@ -21,6 +21,7 @@ import {
   loseLine,
   namespaceName,
   oneOf,
+  type Parser,
   podLabel,
   positiveTime,
   reasonText,
@@ -56,7 +57,7 @@ export interface Row<T, S extends string | undefined = string | undefined> {
   readonly scope?: Scope;
   /** What stands for the value in help; '' for a switch. */
   readonly value: string;
-  readonly parse: (text: string) => Parsed<T>;
+  readonly parse: Parser<T>;
   /** What applies when neither flag nor variable is given: a text for `parse`, or words when it follows from others. */
   readonly standard?: S;
   readonly otherwise?: string;

@@ -23,13 +23,20 @@ export function loseLine(text: string): Parsed<string> {
   return hookLine(text);
 }
 
-export function oneOf<const T extends string>(choices: readonly T[]): (text: string) => Parsed<T> {
-  return (text) => {
+/** Its `choices` are all that there are, where they can be told. */
+export interface Parser<T> {
+  (text: string): Parsed<T>;
+  readonly choices?: readonly string[];
+}
+
+export function oneOf<const T extends string>(choices: readonly T[]): Parser<T> {
+  const parse = (text: string): Parsed<T> => {
     const found = choices.find((choice) => choice === text);
     if (found !== undefined) return { value: found };
     const wanted = closest(text, choices);
     return { fault: `expected ${listed(choices)}${wanted === undefined ? '' : meant(wanted)}` };
   };
+  return Object.assign(parse, { choices });
 }
 
 export function switchText(text: string): Parsed<boolean> {
@@ -141,8 +148,13 @@ export function exitCode(text: string): Parsed<number> {
   return { fault: 'expected an exit status from 0 to 255' };
 }
 
-export function signalName(text: string): Parsed<NodeJS.Signals> {
-  const signals = Object.keys(constants.signals) as NodeJS.Signals[];
+const signals = Object.keys(constants.signals) as NodeJS.Signals[];
+
+export const signalName: Parser<NodeJS.Signals> = Object.assign(parseSignal, {
+  choices: signals.filter((signal) => signal !== 'SIGSTOP' && signal !== 'SIGKILL'),
+});
+
+function parseSignal(text: string): Parsed<NodeJS.Signals> {
   const name = text.toUpperCase();
   const found = signals.find((signal) => signal === name || signal === `SIG${name}`);
   // SIGSTOP cannot be caught and ends nothing.

@@ -5,10 +5,11 @@
 
 import type { Command } from './command.ts';
 
-/** Without summaries: the help tells of both as options. */
 export const help: Command = {
   name: 'help',
+  summary: 'this, or the help of a verb',
   takes: [],
+  words: 'verbs',
   run: async ({ words: [about], verbs }) => {
     const { helpText, verbHelp } = await import('../cli/help.ts');
     const verb = verbs.find(({ name, about: text }) => name === about && text !== undefined);
@@ -18,6 +19,7 @@ export const help: Command = {
 
 export const version: Command = {
   name: 'version',
+  summary: 'the version',
   takes: [],
   run: ({ version: its }) => Promise.resolve({ kind: 'answered', text: `leader-run ${its}\n` }),
 };

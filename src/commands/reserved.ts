@@ -5,7 +5,7 @@
 
 import type { Command } from './command.ts';
 
-const names = ['doctor', 'completion'] as const;
+const names = ['doctor'] as const;
 
 export const reserved: readonly Command[] = names.map((name) => ({
   name,

@@ -16,12 +16,10 @@ const status: Command = {
   about: `Shows who holds a lock, since when, and what ran under it; without a lock all
 of the namespace. Ages that rest on another machine's clock are marked with ~.
 
-  leader-run status --lock ops/nightly
   leader-run status -n ops
   leader-run status --lock ops/nightly --max-age 26h || page-someone
 
-Exit status: 0; 1 if the lock does not exist, or the answer to --holder or
---max-age is no; 125 if it cannot be told.`,
+Exit status: 0; 1 if there is no such lock or the answer is no; 125 if unknown.`,
   takes: ['lock', 'form', 'show', 'status'],
   run: async (context) => answered(await (await import('./status.ts')).status(context), status, context),
 };
@@ -39,6 +37,7 @@ again, "mark" counts it as done. Needs the rights of a candidate.
 Exit status: 0; 1 if the lock or the key does not exist, or the key is
 running; 125 if it cannot be told.`,
   takes: ['lock', 'form', 'show'],
+  words: ['forget', 'mark'],
   run: async (context) => answered(await (await import('./keys.ts')).keys(context), keys, context),
 };
 
@@ -137,10 +136,30 @@ Exit status: 0; 125 for options that cannot be meant.`,
   run: async (context) => answered(await (await import('./manifest.ts')).manifest(context), manifest, context),
 };
 
+const completion: Command = {
+  name: 'completion',
+  summary: 'a script that completes words in bash, zsh or fish',
+  usage: 'bash | zsh | fish',
+  about: `Prints a script for a shell. It completes verbs, options, values, contexts of
+the kubeconfig, and then the command's own words. It asks no cluster.
+
+  source <(leader-run completion bash)       # in ~/.bashrc
+  source <(leader-run completion zsh)        # in ~/.zshrc, below compinit
+  leader-run completion zsh > ~/.zfunc/_leader-run      # a folder in fpath
+  leader-run completion fish > ~/.config/fish/completions/leader-run.fish
+
+In bash 3.2, which macOS has: eval "$(leader-run completion bash)".
+
+Exit status: 0; 125 for another shell.`,
+  takes: [],
+  words: ['bash', 'zsh', 'fish'],
+  run: async (context) => answered(await (await import('./completion.ts')).completion(context), completion, context),
+};
+
 export const verbs: readonly Command[] = [
   ...[help, version, status, keys, next],
   ...[stepDown, pause, resume, runNow],
-  manifest,
+  ...[manifest, completion],
   ...reserved,
 ];
 

@@ -37,3 +37,12 @@ export async function listLocks(
   const { listClusterLocks } = await import('./kube/open.ts');
   return await listClusterLocks({ ...options, store }, limitMs);
 }
+
+/** What --context may name, and the namespaces of these. Throws a sentence when a kubeconfig cannot be used. */
+export async function listContexts(
+  kubeconfig: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<readonly { readonly name: string; readonly namespace: string | undefined }[]> {
+  const { listContexts: list } = await import('./kube/open.ts');
+  return await list(kubeconfig, env);
+}

@@ -1,7 +1,9 @@
 // Which verb a command line names, and what those do that need no lock. The default verb runs whole in test/process.
 // To check: no name of a verb can run a program as the first word, and each can behind --.
 import { describe, expect, test } from 'vitest';
-import { helpText } from '../../src/cli/help.ts';
+import { runTakes } from '../../src/cli/arguments.ts';
+import { helpText, termOf, verbHelp } from '../../src/cli/help.ts';
+import { names, scopeOf } from '../../src/cli/options.ts';
 import { exitStatus } from '../../src/cli/exit-status.ts';
 import type { Context } from '../../src/commands/command.ts';
 import { reserved } from '../../src/commands/reserved.ts';
@@ -11,7 +13,8 @@ import { verbContext } from '../helpers/verb-context.ts';
 
 // A lock that is named here, so that nothing but the verb keeps a program from being run.
 const context: Context = { words: [], ...verbContext({ env: { LEADER_RUN_LOCK: 'a/b' } }) };
-const kept = ['doctor', 'completion'];
+const helped = verbs.filter(({ about }) => about !== undefined);
+const kept = ['doctor'];
 
 describe('the verb', () => {
   test('is the first word that names one, with the words behind it', () => {
@@ -78,6 +81,27 @@ describe('help and version', () => {
       expect(await command.run({ ...context, words })).toEqual({ kind: 'answered', text });
     },
   );
+
+  test.each(helped)('fit a screen of 24 lines and 80 columns for the verb $name, and name all of its options', (verb) => {
+    const text = verbHelp(verb);
+    expect(text).toMatch(/^Usage: [^]*[^\n]\n$/);
+    const lines = text.trimEnd().split('\n');
+    expect(lines.length, text).toBeLessThanOrEqual(24);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    const own = names.filter((name) => verb.takes.includes(scopeOf(name)));
+    const isOfRun = verb.takes.includes('run');
+    const named = isOfRun ? own.filter((name) => !runTakes.includes(scopeOf(name))) : own;
+    expect(named.map(termOf).filter((term) => !text.includes(term))).toEqual([]);
+    expect(text.includes('beside those of a run (leader-run --help)')).toBe(isOfRun);
+  });
+
+  test('say of a verb that takes the options of a run where these are explained', () => {
+    const text = verbHelp({ name: 'judge', about: 'Judges.', takes: [...runTakes, 'show'] });
+    const heading = 'Options, beside those of a run (leader-run --help):';
+    expect(text).toMatch(/\n {2}--no-headers [^]*\n {2}-h, --help +print this\n$/);
+    expect(text).toContain(`\n${heading}\n`);
+    expect(text).not.toContain('--stop-grace');
+  });
 
   test.each([{ words: ['version'] }, { words: ['--version'] }])(
     'print the version: $words',

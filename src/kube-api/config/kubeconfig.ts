@@ -47,6 +47,19 @@ export async function chooseContext(
   files: readonly string[],
   { required, context }: { readonly required: boolean; readonly context: string | undefined },
 ): Promise<Chosen | undefined> {
+  const merged = await mergedOf(files, required);
+  const empty =
+    merged.contexts.size + merged.clusters.size + merged.users.size === 0 && merged.currentContext === undefined;
+  if (empty && !required && context === undefined) return undefined;
+  return choose(merged, context, files);
+}
+
+/** All that the files name, in the order in which they stand there. */
+export async function contextsOf(files: readonly string[], required: boolean): Promise<readonly Entry[]> {
+  return [...(await mergedOf(files, required)).contexts.values()];
+}
+
+async function mergedOf(files: readonly string[], required: boolean): Promise<Merged> {
   const merged: Merged = {
     files: [],
     currentContext: undefined,
@@ -58,10 +71,7 @@ export async function chooseContext(
     const document = await readDocument(file, required);
     if (document !== undefined) merge(merged, file, document);
   }
-  const empty =
-    merged.contexts.size + merged.clusters.size + merged.users.size === 0 && merged.currentContext === undefined;
-  if (empty && !required && context === undefined) return undefined;
-  return choose(merged, context, files);
+  return merged;
 }
 
 async function readDocument(file: string, required: boolean): Promise<Fields | undefined> {

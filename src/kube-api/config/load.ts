@@ -28,8 +28,7 @@ export interface KubeOptions {
 /** As kubectl: --kubeconfig, else the files of KUBECONFIG, else ~/.kube/config, else the pod's service account. */
 export async function loadKube(options: KubeOptions): Promise<KubeTarget> {
   const { clock, kubeconfig, context, env = process.env } = options;
-  const listed = (env['KUBECONFIG'] ?? '').split(path.delimiter).filter((file) => file !== '');
-  const files = kubeconfig !== undefined ? [kubeconfig] : listed.length > 0 ? listed : usualFiles(env);
+  const files = filesOf(kubeconfig, env);
   const required = kubeconfig !== undefined;
   // In a pod there is usually no such file, and then the YAML parser is not loaded either.
   if (required || context !== undefined || (await anyExists(files))) {
@@ -43,6 +42,23 @@ export async function loadKube(options: KubeOptions): Promise<KubeTarget> {
     `no cluster is configured: ${absence(files)}, and this is not a pod; name one with --kubeconfig, or use --local ` +
       'for a lock on this machine alone',
   );
+}
+
+/** The contexts that the same files name. No server is asked. */
+export async function listContexts(kubeconfig: string | undefined, env: NodeJS.ProcessEnv): Promise<KubeContext[]> {
+  const { contextsOf, text } = await import('./kubeconfig.ts');
+  const entries = await contextsOf(filesOf(kubeconfig, env), kubeconfig !== undefined);
+  return entries.map((entry) => ({ name: entry.name, namespace: text(entry, 'namespace') }));
+}
+
+export interface KubeContext {
+  readonly name: string;
+  readonly namespace: string | undefined;
+}
+
+function filesOf(kubeconfig: string | undefined, env: NodeJS.ProcessEnv): readonly string[] {
+  const listed = (env['KUBECONFIG'] ?? '').split(path.delimiter).filter((file) => file !== '');
+  return kubeconfig !== undefined ? [kubeconfig] : listed.length > 0 ? listed : usualFiles(env);
 }
 
 function absence(files: readonly string[]): string {
