@@ -4,6 +4,7 @@
 
 import { systemClock } from '../clock.ts';
 import { listLocalLocks, localLock } from './local/lock.ts';
+import type { FolderState } from './examination.ts';
 import type { ListAnswer } from './lock.ts';
 import type { OpenLock, OpenOptions } from './store.ts';
 
@@ -36,4 +37,9 @@ export async function listLocks(
     return { ...(await listLocalLocks(store.folder, namespace, clock)), namespace, warnings: [] };
   const { listClusterLocks } = await import('./kube/open.ts');
   return await listClusterLocks({ ...options, store }, limitMs);
+}
+
+/** Whether a folder can hold locks. Makes nothing. */
+export async function examineFolder(folder: string): Promise<FolderState> {
+  return await (await import('./local/examine.ts')).examineFolder(folder);
 }
