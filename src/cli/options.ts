@@ -37,10 +37,11 @@ export const lockKinds = [
 ] as const satisfies readonly LockKind[];
 
 /**
- * What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things,
- * asks a holder for something (and until when, for whom, or to its end).
+ * What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things (in
+ * some form, in columns), judges a run, asks a holder for something (and until when, for whom, or to its end).
  */
-export type Scope = 'lock' | 'run' | 'tick' | 'show' | 'status' | 'next' | 'ask' | 'until' | 'to' | 'follow';
+export type Scope =
+  'lock' | 'run' | 'tick' | 'form' | 'show' | 'status' | 'next' | 'judge' | 'ask' | 'until' | 'to' | 'follow';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
   readonly group: 'Lock' | 'Timing' | 'Waiting' | 'Once' | 'Command' | 'Hooks' | 'Output' | 'Status' | 'Steering';
@@ -398,7 +399,7 @@ export const options = {
 
   output: row({
     group: 'Status',
-    scope: 'show',
+    scope: 'form',
     value: '<form>',
     short: 'o',
     parse: oneOf(['text', 'json'] as const),
@@ -454,6 +455,14 @@ export const options = {
     parse: instant,
     otherwise: 'now',
     help: 'the ticks after this time, as in 2026-10-24 or 2026-10-24T12:00:00Z',
+  }),
+  pre: row({
+    group: 'Status',
+    scope: 'judge',
+    value: '',
+    parse: switchText,
+    otherwise: 'off',
+    help: 'only what can be known before the roll-out, on a machine that will not run the command',
   }),
   reason: row({
     group: 'Steering',

@@ -21,7 +21,7 @@ import { holderRun, jsonOf, keyColumns, keyRows } from './status-text.ts';
 type Deed = { readonly kind: 'list' } | { readonly kind: 'forget' | 'mark'; readonly key: string };
 
 export async function keys(context: Context): Promise<Ending | Printed> {
-  const asked = readAsked(context, ['lock', 'show'], 'option');
+  const asked = readAsked(context, ['lock', 'form', 'show'], 'option');
   if (asked.kind === 'faults') return { kind: 'refused', faults: asked.faults };
   if (asked.kind !== 'asked') return asked;
   const [place] = asked.locks;

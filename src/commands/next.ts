@@ -13,7 +13,7 @@ import type { Context } from './command.ts';
 import type { Printed } from './look.ts';
 
 export function next({ words, env }: Context): Ending | Printed {
-  const read = readArguments(words, env, { takes: ['tick', 'show', 'next'], words: 'own' });
+  const read = readArguments(words, env, { takes: ['tick', 'form', 'show', 'next'], words: 'own' });
   if (read.print !== undefined) return { kind: read.print };
   const faults = [...read.faults];
   const [line, ...more] = read.command;

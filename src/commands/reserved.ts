@@ -5,7 +5,7 @@
 
 import type { Command } from './command.ts';
 
-const names = ['doctor', 'manifest', 'completion'] as const;
+const names = ['manifest', 'completion'] as const;
 
 export const reserved: readonly Command[] = names.map((name) => ({
   name,

@@ -90,7 +90,7 @@ async function lead(config: Config, context: Context): Promise<Ending> {
 }
 
 /** A cron line names its key by this machine's clock. */
-async function jobOf(once: Once, wallMs: number): Promise<Job | { readonly fault: string }> {
+export async function jobOf(once: Once, wallMs: number): Promise<Job | { readonly fault: string }> {
   const { attempts } = once;
   if (once.kind === 'key') return { kind: 'key', key: once.key, attempts };
   const { newestTick, openSchedule } = await import('../job/tick.ts');
@@ -111,7 +111,7 @@ interface Scheduled {
 type Scheduling = (lock: string) => Scheduled;
 
 /** Loaded for a schedule alone. */
-async function scheduleOf(
+export async function scheduleOf(
   { line, zone, ...rest }: ScheduleConfig,
   wallMs: number,
 ): Promise<Scheduling | { readonly fault: string }> {

@@ -14,7 +14,7 @@ import { type Asked, listAll, type Look, lookAt, orRefused, type Printed, readAs
 import { jsonOf, keyColumns, keyRows, lastSuccessMs, lockColumns, rowOf, timeOf, viewOf } from './status-text.ts';
 
 export async function status(context: Context): Promise<Ending | Printed> {
-  const asked = readAsked(context, ['lock', 'show', 'status'], 'words');
+  const asked = readAsked(context, ['lock', 'form', 'show', 'status'], 'words');
   if (asked.kind === 'faults') return { kind: 'refused', faults: asked.faults };
   if (asked.kind !== 'asked') return asked;
   const values = valuesOf(asked.read.readings);

@@ -22,7 +22,7 @@ of the namespace. Ages that rest on another machine's clock are marked with ~.
 
 Exit status: 0; 1 if the lock does not exist, or the answer to --holder or
 --max-age is no; 125 if it cannot be told.`,
-  takes: ['lock', 'show', 'status'],
+  takes: ['lock', 'form', 'show', 'status'],
   run: async (context) => answered(await (await import('./status.ts')).status(context), status, context),
 };
 
@@ -38,7 +38,7 @@ again, "mark" counts it as done. Needs the rights of a candidate.
 
 Exit status: 0; 1 if the lock or the key does not exist, or the key is
 running; 125 if it cannot be told.`,
-  takes: ['lock', 'show'],
+  takes: ['lock', 'form', 'show'],
   run: async (context) => answered(await (await import('./keys.ts')).keys(context), keys, context),
 };
 
@@ -52,8 +52,24 @@ remark where a night of daylight saving changes something.
   leader-run next '30 2 * * *' --timezone Europe/Berlin --from 2026-10-24
 
 Exit status: 0; 125 for a line that means nothing or never comes.`,
-  takes: ['tick', 'show', 'next'],
+  takes: ['tick', 'form', 'show', 'next'],
   run: async (context) => answered((await import('./next.ts')).next(context), next, context),
+};
+
+const doctor: Command = {
+  name: 'doctor',
+  summary: 'whether a run could do its work, before it does',
+  usage: '[options of the run] [-- <command>]',
+  about: `Judges the cluster, the rights, the lock and this machine, for the options that
+the run will be given. Names the rule of a Role for each right that is missing.
+Writes nothing, and takes no lock.
+
+  leader-run doctor --lock ops/nightly --stop-grace 45s -- ./nightly.sh
+
+Exit status: 0, also with warnings; 1 if a check failed; 125 if it cannot be
+told.`,
+  takes: ['lock', 'run', 'tick', 'form', 'judge'],
+  run: async (context) => answered(await (await import('./doctor.ts')).doctor(context), doctor, context),
 };
 
 const stepDown: Command = {
@@ -117,7 +133,7 @@ the lock is paused or has no schedule; 125 if it cannot be told.`,
 };
 
 export const verbs: readonly Command[] = [
-  ...[help, version, status, keys, next],
+  ...[help, version, status, keys, next, doctor],
   ...[stepDown, pause, resume, runNow],
   ...reserved,
 ];

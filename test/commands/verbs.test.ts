@@ -11,7 +11,7 @@ import { verbContext } from '../helpers/verb-context.ts';
 
 // A lock that is named here, so that nothing but the verb keeps a program from being run.
 const context: Context = { words: [], ...verbContext({ env: { LEADER_RUN_LOCK: 'a/b' } }) };
-const kept = ['doctor', 'manifest', 'completion'];
+const kept = ['manifest', 'completion'];
 
 describe('the verb', () => {
   test('is the first word that names one, with the words behind it', () => {
