@@ -2,36 +2,18 @@
 // given word for word; namespaces, certificates, servers and holders that are in the way; and that asking leaves
 // nothing behind.
 // To check: what doctor prints is what the server is asked to grant, and the second run is judged by the server alone.
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { load } from 'js-yaml';
 import { expect, test } from 'vitest';
+import { examine, type Report } from '../helpers/doctor.ts';
+import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { leaderRun, Run } from '../helpers/leader-run.ts';
 import { onOwnServers, onServers } from '../helpers/on-servers.ts';
 import { makeCertificates } from '../helpers/certificates.ts';
-import { type PolicyRule, type ServersClient, type User } from '../helpers/servers-client.ts';
+import type { PolicyRule, ServersClient } from '../helpers/servers-client.ts';
 import { leaseRule, type Stage, staged } from '../helpers/stage.ts';
-
-interface Check {
-  readonly section: string;
-  readonly name: string;
-  readonly verdict: 'ok' | 'warn' | 'fail' | 'skip';
-  readonly text: string;
-  readonly fix?: string;
-}
-
-interface Report {
-  readonly status: number | null;
-  readonly stderr: string;
-  readonly checks: readonly Check[];
-  readonly failed: readonly Check[];
-  readonly of: (name: string) => Check | undefined;
-}
-
-interface Options {
-  readonly user?: User;
-  readonly kubeconfig?: string;
-  readonly lock?: string;
-  readonly env?: Readonly<Record<string, string>>;
-}
+import { lineOf, turnsOf } from '../helpers/transcripts.ts';
 
 const named = (resource: string, apiGroup: string) => (verb: string): PolicyRule => {
   return { apiGroups: [apiGroup], resources: [resource], resourceNames: ['job'], verbs: [verb] };
@@ -200,6 +182,27 @@ onServers('doctor', ({ client }) => {
     });
   });
 
+  test.each([
+    { delayMs: 200, verdict: 'ok' },
+    { delayMs: 450, verdict: 'fail' },
+  ])('measures a way that takes $delayMs ms against a renewal of 375 ms: $verdict', async ({ delayMs, verdict }) => {
+    await staged(client, async (stage) => {
+      const { hostname: host, port } = new URL(client.url);
+      const proxy = await startFaultProxy({ to: { host, port: Number(port) } });
+      try {
+        proxy.delay(delayMs, 'down');
+        const config = client.kubeconfig({ user: 'worker', server: `https://127.0.0.1:${proxy.port}` });
+        const kubeconfig = await stage.file('slow', config);
+        const timing = verdict === 'ok' ? [] : ['--lease-duration=4s', '--renew-deadline=1500ms', '--retry-period=400ms'];
+        const { of, failed } = await examine(client, stage, ['--no-events', ...timing], { kubeconfig });
+        expect([of('round-trip')?.verdict, of('clock')?.verdict]).toEqual([verdict, 'ok']);
+        expect(failed.map(({ name }) => name)).toEqual(verdict === 'ok' ? [] : ['round-trip']);
+      } finally {
+        proxy.close();
+      }
+    });
+  });
+
   test('asks for the rights to label a pod', async () => {
     await staged(client, async (stage) => {
       const env = { POD_NAME: 'pod-a', POD_NAMESPACE: stage.namespace };
@@ -217,6 +220,39 @@ onServers('doctor', ({ client }) => {
 });
 
 onOwnServers('doctor at a server', ({ servers }) => {
+  test('prints what docs/doctor.md shows, in the case that it shows', async () => {
+    const client = servers();
+    const turns = turnsOf('docs/doctor.md').filter(({ line }) => !line.includes('--local'));
+    expect(turns).toHaveLength(1);
+    await staged(client, async (stage) => {
+      await client.createNamespace('ops');
+      await client.allow('worker', 'ops', [leaseRule, unnamed('pods', '')('get')]);
+      const pod = { metadata: { name: 'pod-b' }, spec: { containers: [{ name: 'main', image: 'none' }] } };
+      expect((await client.admin('POST', '/api/v1/namespaces/ops/pods', pod)).status).toBe(201);
+      const alice = await stage.start('pod-a_5bf3', { user: 'admin', lock: 'ops/nightly', timing: [] });
+      await alice.event('elected');
+      const config = await stage.file('config', client.kubeconfig({ user: 'worker' }));
+      await writeFile(path.join(stage.folder, 'nightly.sh'), '#!/bin/sh\n', { mode: 0o755 });
+      const env = {
+        ...{ PATH: process.env['PATH'], KUBECONFIG: config, NODE: process.execPath, PROGRAM: leaderRun },
+        ...{ POD_NAME: 'pod-b', POD_NAMESPACE: 'ops' },
+      };
+      for (const { line, output } of turns) {
+        const script = line.replace('leader-run ', '"$NODE" "$PROGRAM" ');
+        const run = new Run({ name: 'doctor', words: ['sh', '-c', script], env, cwd: stage.folder });
+        expect(await run.end()).toMatchObject({ status: 1 });
+        const lines = run.stdout.trimEnd().split('\n').map((each) => each.replace(/\b\d+ transitions$/, '7 transitions'));
+        const here = {
+          'https://10.0.0.1:443': client.url,
+          'Kubernetes 1.35.4': /Kubernetes [\d.]+/.exec(run.stdout)?.[0] ?? '',
+          'system:serviceaccount:ops:nightly': 'worker',
+        };
+        expect(lines).toHaveLength(output.length);
+        for (const [i, each] of output.entries()) expect(lines[i]).toMatch(lineOf(each, here));
+      }
+    });
+  });
+
   test('that is not there fails once, and says so', async () => {
     const client = servers();
     await staged(client, async (stage) => {
@@ -237,21 +273,6 @@ onOwnServers('doctor at a server', ({ servers }) => {
     });
   });
 }, { apiserverFlags: ['--feature-gates=CoordinatedLeaderElection=false', '--runtime-config=coordination.k8s.io/v1beta1=false'] });
-
-async function examine(
-  client: ServersClient,
-  stage: Stage,
-  flags: readonly string[],
-  { user = 'worker', kubeconfig, lock = `${stage.namespace}/job`, env = {} }: Options = {},
-): Promise<Report> {
-  const file = kubeconfig ?? (await stage.file(`${user}.doctor`, client.kubeconfig({ user, namespace: stage.namespace })));
-  const words = [process.execPath, leaderRun, 'doctor', '--lock', lock, '--kubeconfig', file, '-o', 'json', ...flags, '--', 'true'];
-  const run = new Run({ name: 'doctor', words, env: { PATH: process.env['PATH'], HOME: stage.folder, ...env } });
-  const { status } = await run.end();
-  const { checks } = JSON.parse(run.stdout) as { checks: Check[] };
-  const failed = checks.filter(({ verdict }) => verdict === 'fail');
-  return { status, stderr: run.stderr, checks, failed, of: (name) => checks.find((check) => check.name === name) };
-}
 
 /** As they would be pasted into a Role. */
 function rulesIn({ failed }: Report): PolicyRule[] {
