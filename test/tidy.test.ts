@@ -73,7 +73,7 @@ const arrows: readonly Arrow[] = [
       ...['src/commands/', 'src/cli/', 'src/run.ts', 'src/rounds.ts', 'src/elector/', 'src/locks/open.ts', 'src/child/', 'src/observe/'],
       ...['src/common/', 'src/clock.ts', 'src/job/', 'src/locks/instructions.ts'],
     ],
-    types: ['src/signals.ts', 'src/locks/lock.ts', 'src/locks/store.ts'],
+    types: ['src/signals.ts', 'src/locks/lock.ts', 'src/locks/store.ts', 'src/locks/examination.ts'],
   },
   {
     from: 'src/elector/',
@@ -98,7 +98,7 @@ const arrows: readonly Arrow[] = [
 
 /** What every lock is made of. */
 function basics(): string[] {
-  return ['lock', 'record', 'instructions', 'store', 'pair'].map((name) => `src/locks/${name}.ts`);
+  return ['lock', 'record', 'instructions', 'store', 'pair', 'examination'].map((name) => `src/locks/${name}.ts`);
 }
 
 /** A room is a folder of src/; a file of src/ itself is one too, and so is each store inside locks/. */

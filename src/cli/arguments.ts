@@ -70,22 +70,24 @@ export function valuesOf(readings: Readings): OptionValues {
 
 /** What the default verb takes, which runs a command: the words behind its options are not its own. */
 export const runTakes: readonly Scope[] = ['lock', 'run', 'tick'];
-const ofRun: Taking = { takes: runTakes, words: 'command' };
+const ofRun: Taking = { takes: runTakes, words: 'command', isRun: true };
 
 /** What a verb takes: the options of these scopes, and a command behind them, or words of its own among them. */
 export interface Taking {
   readonly takes: readonly Scope[];
   readonly words: 'command' | 'own';
+  /** It runs that command: inside a term, what the outer leader-run tells is not an option of this one. */
+  readonly isRun?: boolean;
 }
 
 export function readArguments(args: readonly string[], env: Environment, taking: Taking = ofRun): ArgumentsRead {
-  const { takes, words } = taking;
+  const { takes, words, isRun = false } = taking;
   const split = splitArguments(args, words);
   const faults = [...split.faults];
   const readings = names.map((name) => {
     const texts = split.given.get(name) ?? [];
     const isMisspelt = split.misspelt.has(name);
-    const isNested = words === 'command' && insideTerm(env);
+    const isNested = isRun && insideTerm(env);
     if (takes.includes(scopeOf(name))) return [name, readingOf(name, { texts, isMisspelt, env, isNested }, faults)];
     if (texts.length > 0) faults.push(`${flagOf(name)} does not belong to this verb: leave it out`);
     return [name, standardOf(name)];

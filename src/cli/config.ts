@@ -63,6 +63,7 @@ export interface Config {
   readonly logFormat: 'pretty' | 'json';
   /** False when NO_COLOR forbids it; whether the terminal can is asked later (logger.ts). */
   readonly colour: boolean;
+  /** '' where a run is only judged, and none was named. */
   readonly command: string;
   readonly args: readonly string[];
 }
@@ -93,11 +94,11 @@ export type ConfigRead =
 
 /** `words`: the arguments of leader-run, without node and script. */
 export function readConfig(words: readonly string[], env: Environment, facts: Facts): ConfigRead {
-  return configOf(readArguments(words, env), env, facts);
+  return configOf(readArguments(words, env), env, facts, 'run');
 }
 
-/** The same, of arguments that were read before, with other options among them. */
-export function configOf(read: ArgumentsRead, env: Environment, facts: Facts): ConfigRead {
+/** To `judge` a run its command may be left out, and is '' then; and a run inside of a term is not refused. */
+export function configOf(read: ArgumentsRead, env: Environment, facts: Facts, end: 'run' | 'judge'): ConfigRead {
   if (read.print !== undefined) return { kind: 'print', what: read.print };
   const { readings, command } = read;
   const faults = [...read.faults];
@@ -119,20 +120,20 @@ export function configOf(read: ArgumentsRead, env: Environment, facts: Facts): C
       'an argument of the command is not UTF-8, and would not arrive as it is: put it into a script or a file',
     );
   }
-  if (file === undefined) {
+  if (file === undefined && end === 'run') {
     faults.push('no command: put it behind --, as in leader-run --lock default/my-job -- ./my-job');
   } else if (file === '') {
     faults.push('the command is empty: name a program behind --');
   }
 
   const namespace = lock?.namespace ?? (store?.kind === 'local' ? 'default' : undefined);
-  const outerLock = insideTerm(env) ? env['LEADER_RUN_LOCK'] : undefined;
+  const outerLock = end === 'run' && insideTerm(env) ? env['LEADER_RUN_LOCK'] : undefined;
   if (lock && store && namespace !== undefined) {
     const refused = refusedLock({ namespace, name: lock.name }, store.kind, outerLock);
     if (refused !== undefined) faults.push(refused);
   }
-  // The other four are there whenever there is no fault; the compiler wants to see it.
-  if (faults.length > 0 || !lock || !store || !timing || file === undefined) return { kind: 'faults', faults };
+  // The other three are there whenever there is no fault; the compiler wants to see it.
+  if (faults.length > 0 || !lock || !store || !timing) return { kind: 'faults', faults };
 
   const values = valuesOf(readings);
   const { wait, try: untilCertain = false } = values;
@@ -165,7 +166,7 @@ export function configOf(read: ArgumentsRead, env: Environment, facts: Facts): C
     logLevel: values.logLevel,
     logFormat: values.logFormat !== 'auto' ? values.logFormat : facts.isTerminal ? 'pretty' : 'json',
     colour: (env['NO_COLOR'] ?? '') === '' || env['FORCE_COLOR'] !== undefined,
-    command: file,
+    command: file ?? '',
     args,
   };
   return { kind: 'run', config: frozen(config) };
@@ -328,7 +329,7 @@ function candidateName(env: Environment, facts: Facts): string {
 }
 
 /** Where we are in a pod: its host is called like it, unless it says otherwise. */
-function podName(env: Environment, facts: Facts): string {
+export function podName(env: Environment, facts: Facts): string {
   const name = [env['POD_NAME'], env['HOSTNAME'], facts.hostname].find((text) => text !== undefined && text !== '');
   return name ?? 'unknown';
 }

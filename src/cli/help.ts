@@ -108,8 +108,8 @@ On SIGTERM to leader-run the command gets --stop-signal and --stop-grace.`;
 export const spelling = `Each option is also a variable: --hold-for 30s is LEADER_RUN_HOLD_FOR=30s.
 A flag wins over its variable. Times are written 500ms, 15s, 1m30s or 1.5h.
 Without -- the first word that is no option or its value begins the command.
-A verb's name as the first word of all (help, version, and names that are kept
-for later) is the verb: leader-run -- help runs a program of that name.`;
+A verb's name as the first word of all is the verb: leader-run -- status runs a
+program of that name.`;
 
 // The first screen of the help. Its indented lines keep commander from joining and wrapping the others.
 const contract = `${promise}

@@ -44,11 +44,23 @@ export const lockKinds = [
 
 /**
  * What a verb does, as far as options are concerned: finds a lock, runs a command, reads a cron line, shows things (in
- * one form or another, in columns), makes a manifest, asks a holder for something (and until when, for whom, or to its
- * end).
+ * one form or another, in columns), judges a run, makes a manifest, asks a holder for something (and until when, for
+ * whom, or to its end).
  */
 export type Scope =
-  'lock' | 'run' | 'tick' | 'form' | 'show' | 'status' | 'next' | 'manifest' | 'ask' | 'until' | 'to' | 'follow';
+  | 'lock'
+  | 'run'
+  | 'tick'
+  | 'form'
+  | 'show'
+  | 'status'
+  | 'next'
+  | 'judge'
+  | 'manifest'
+  | 'ask'
+  | 'until'
+  | 'to'
+  | 'follow';
 
 export interface Row<T, S extends string | undefined = string | undefined> {
   readonly group:
@@ -491,6 +503,14 @@ export const options = {
     parse: instant,
     otherwise: 'now',
     help: 'the ticks after this time, as in 2026-10-24 or 2026-10-24T12:00:00Z',
+  }),
+  pre: row({
+    group: 'Status',
+    scope: 'judge',
+    value: '',
+    parse: switchText,
+    otherwise: 'off',
+    help: 'only what can be known before the roll-out, on a machine that will not run the command',
   }),
   reason: row({
     group: 'Steering',

@@ -17,7 +17,7 @@ const own: readonly Scope[] = ['form', 'manifest'];
 export async function manifest({ words, env }: Context): Promise<Ending | Printed> {
   const read = readArguments(words, ownVariables(env), { takes: ['lock', 'run', 'tick', ...own], words: 'command' });
   if (read.print !== undefined) return { kind: read.print };
-  const run = configOf(read, {}, systemFacts());
+  const run = configOf(read, {}, systemFacts(), 'run');
   const config = run.kind === 'run' ? run.config : undefined;
   const faults = [...(run.kind === 'faults' ? run.faults : []), ...faultsIn(read), ...(config ? faultsOf(config) : [])];
   const { image, replicas, output } = valuesOf(read.readings);

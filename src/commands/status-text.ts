@@ -46,7 +46,7 @@ export function viewOf(look: Look, nowMs: number): string {
   return `${lines.join('\n')}\n`;
 }
 
-function standing(look: Look, nowMs: number): string {
+export function standing(look: Look, nowMs: number): string {
   const { sighting, state, isObserved } = look;
   if (sighting.kind === 'absent') return 'does not exist: it was never taken, or it was deleted';
   if (sighting.kind === 'unreadable') return `held, by a record that cannot be read: ${printable(sighting.text)}`;

@@ -6,7 +6,6 @@ import type { Ending } from '../cli/exit-status.ts';
 import type { Command, Context } from './command.ts';
 import type { Printed } from './look.ts';
 import { help, version } from './print.ts';
-import { reserved } from './reserved.ts';
 import { run } from './run.ts';
 
 const status: Command = {
@@ -53,6 +52,22 @@ remark where a night of daylight saving changes something.
 Exit status: 0; 125 for a line that means nothing or never comes.`,
   takes: ['tick', 'form', 'show', 'next'],
   run: async (context) => answered((await import('./next.ts')).next(context), next, context),
+};
+
+const doctor: Command = {
+  name: 'doctor',
+  summary: 'whether a run could do its work, before it does',
+  usage: '[options of the run] [-- <command>]',
+  about: `Judges the cluster, the rights, the lock and this machine, for the options that
+the run will be given. Names the rule of a Role for each right that is missing.
+Writes nothing, and takes no lock.
+
+  leader-run doctor --lock ops/nightly --stop-grace 45s -- ./nightly.sh
+
+Exit status: 0, also with warnings; 1 if a check failed; 125 if it cannot be
+told.`,
+  takes: ['lock', 'run', 'tick', 'form', 'judge'],
+  run: async (context) => answered(await (await import('./doctor.ts')).doctor(context), doctor, context),
 };
 
 const stepDown: Command = {
@@ -157,10 +172,9 @@ Exit status: 0; 125 for another shell.`,
 };
 
 export const verbs: readonly Command[] = [
-  ...[help, version, status, keys, next],
+  ...[help, version, status, keys, next, doctor],
   ...[stepDown, pause, resume, runNow],
   ...[manifest, completion],
-  ...reserved,
 ];
 
 /** Each verb has a help of its own. */

@@ -47,6 +47,8 @@ export interface FollowLimits {
 export interface Transport {
   /** For people: the server's host and port. */
   readonly where: string;
+  /** Of HTTP, on the last connection; undefined: there was none yet. */
+  readonly version?: () => '1.1' | '2' | undefined;
   /** `sending` as in Attempt: just before the first byte, again if the request is sent anew after a 401. */
   request(call: Call, deadline: Deadline, sending?: () => void): Promise<Answer | Failure>;
   /** Hands out an answer line by line until it ends (the server closed it) or `stop` is aborted. */
@@ -101,6 +103,7 @@ class RestTransport implements Transport {
   #held: Held | undefined;
   /** All that are open: one that takes no new requests lives on while a watch is still on it. */
   readonly #alive = new Set<Connection>();
+  #protocol: Dialed['protocol'] | undefined;
   #closed = false;
 
   constructor(target: KubeTarget, version: string, env: NodeJS.ProcessEnv, ping: PingTimes | undefined) {
@@ -110,6 +113,10 @@ class RestTransport implements Transport {
     this.#ping = ping;
     this.#basePath = target.server.pathname.replace(/\/+$/, '');
     this.#fixedHeaders = { accept: 'application/json', 'user-agent': `leader-run/${version}` };
+  }
+
+  version(): '1.1' | '2' | undefined {
+    return this.#protocol && (this.#protocol === 'h2' ? '2' : '1.1');
   }
 
   async request(call: Call, { signal }: Deadline, sending?: () => void): Promise<Answer | Failure> {
@@ -208,6 +215,7 @@ class RestTransport implements Transport {
 
   async #over({ socket, protocol }: Dialed, redial: (signal: AbortSignal) => Promise<Dialed>): Promise<Connection> {
     assertOpen(socket);
+    this.#protocol = protocol;
     const { server } = this.#target;
     return protocol === 'h2'
       ? await http2Connection(socket, server, this.#ping)

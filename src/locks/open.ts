@@ -4,6 +4,7 @@
 
 import { systemClock } from '../clock.ts';
 import { listLocalLocks, localLock } from './local/lock.ts';
+import type { FolderState } from './examination.ts';
 import type { ListAnswer } from './lock.ts';
 import type { OpenLock, OpenOptions } from './store.ts';
 
@@ -45,4 +46,9 @@ export async function listContexts(
 ): Promise<readonly { readonly name: string; readonly namespace: string | undefined }[]> {
   const { listContexts: list } = await import('./kube/open.ts');
   return await list(kubeconfig, env);
+}
+
+/** Whether a folder can hold locks. Makes nothing. */
+export async function examineFolder(folder: string): Promise<FolderState> {
+  return await (await import('./local/examine.ts')).examineFolder(folder);
 }

@@ -3,6 +3,7 @@
 // Invariant: a new store or kind of lock begins as a member of a union here; the compiler names the other places.
 
 import type { Clock } from '../clock.ts';
+import type { Examination, ExaminationWish } from './examination.ts';
 import type { Lock, PodLabel } from './lock.ts';
 
 /** The Kubernetes objects that can be a lock (`--lock-kind`): a Lease, client-go's older kinds, and pairs of both. */
@@ -49,6 +50,8 @@ export interface OpenLock {
   readonly loggedIn?: (until: AbortSignal) => Promise<string | undefined>;
   /** Unset: this lock is in no cluster. Throws a sentence where we are in no pod. */
   readonly podLabel?: (wish: LabelWish) => Promise<PodLabel>;
+  /** Unset: as for `podLabel`. It has a connection of its own. */
+  readonly examine?: (wish: ExaminationWish) => Promise<Examination>;
 }
 
 export interface OpenOptions {

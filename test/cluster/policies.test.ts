@@ -4,6 +4,7 @@
 // To check: nobody leads by a record that was changed, and what was refused or changed is named before a leader dies.
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { examine } from '../helpers/doctor.ts';
 import { onOwnServers } from '../helpers/on-servers.ts';
 import type { Servers } from '../helpers/servers.ts';
 import { type Stage, staged } from '../helpers/stage.ts';
@@ -87,6 +88,18 @@ onOwnServers('with a policy, leader-run', ({ servers, figures }) => {
       expect(message).toContain('only prod- may lead');
       expect((await bob.end()).status).toBe(125);
       expect(prod.all('lost')).toEqual([]);
+    });
+  });
+
+  test.each([
+    ['refuses', { refuse: "object.spec.holderIdentity == ''" }, 'only prod- may lead'],
+    ['changes', { change: changes.leaseDurationSeconds }, 'leaseDurationSeconds is 2'],
+  ] as const)('that %s what it would write: doctor fails, though each right is there', async (_, policy, says) => {
+    await staged(servers(), async (stage) => {
+      await install(stage, policy);
+      const { status, failed } = await examine(servers(), stage, ['--no-events']);
+      expect([status, failed.map(({ name }) => name)]).toEqual([1, ['rehearsal']]);
+      expect(failed[0]?.text).toContain(says);
     });
   });
 

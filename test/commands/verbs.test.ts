@@ -4,9 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { runTakes } from '../../src/cli/arguments.ts';
 import { helpText, termOf, verbHelp } from '../../src/cli/help.ts';
 import { names, scopeOf } from '../../src/cli/options.ts';
-import { exitStatus } from '../../src/cli/exit-status.ts';
 import type { Context } from '../../src/commands/command.ts';
-import { reserved } from '../../src/commands/reserved.ts';
 import { run } from '../../src/commands/run.ts';
 import { chosen, verbs } from '../../src/commands/verbs.ts';
 import { verbContext } from '../helpers/verb-context.ts';
@@ -14,7 +12,6 @@ import { verbContext } from '../helpers/verb-context.ts';
 // A lock that is named here, so that nothing but the verb keeps a program from being run.
 const context: Context = { words: [], ...verbContext({ env: { LEADER_RUN_LOCK: 'a/b' } }) };
 const helped = verbs.filter(({ about }) => about !== undefined);
-const kept = ['doctor'];
 
 describe('the verb', () => {
   test('is the first word that names one, with the words behind it', () => {
@@ -41,24 +38,6 @@ describe('the verb', () => {
     const all = verbs.map(({ name }) => name);
     expect(new Set(all).size).toBe(all.length);
     expect(all).not.toContain('');
-  });
-});
-
-describe('a verb of a later release', () => {
-  test('has its name kept', () => {
-    expect(reserved.map(({ name }) => name)).toEqual(kept);
-  });
-
-  test.each(kept)('is refused with one sentence: %s', async (name) => {
-    const { command, words } = chosen([name, '--', 'job']);
-    const ending = await command.run({ ...context, words });
-    expect(ending).toEqual({
-      kind: 'refused',
-      faults: [
-        `the verb ${name} is not there yet: to run a program of that name, put it behind --, as in leader-run --lock default/my-job -- ${name}`,
-      ],
-    });
-    expect(exitStatus(ending)).toBe(125);
   });
 });
 

@@ -65,22 +65,22 @@ describe.concurrent('the command line', () => {
   }) => {
     const [folder, trace] = [join(arena.folder, 'bin'), join(arena.folder, 'trace')];
     mkdirSync(folder);
-    writeFileSync(join(folder, 'doctor'), `#!/bin/sh\necho "$@" >> ${trace}\n`, { mode: 0o755 });
+    writeFileSync(join(folder, 'manifest'), `#!/bin/sh\necho "$@" >> ${trace}\n`, { mode: 0o755 });
     const env = {
       PATH: `${folder}:${process.env['PATH'] ?? ''}`,
       LEADER_RUN_LOCK: 'default/demo',
       LEADER_RUN_LOCAL: arena.store,
       LEADER_RUN_LEASE_DURATION: '60s',
     };
-    const verb = say(arena, ['doctor', 'x'], env);
+    const verb = say(arena, ['manifest', 'x'], env);
     expect(await verb.end()).toMatchObject({ status: 125 });
     await verb.isAbandoned();
-    expect(verb.stderr).toMatch(/^leader-run: the verb doctor is not there yet: .* -- doctor\n$/);
+    expect(verb.stderr).toMatch(/^leader-run: no image: /);
     expect(existsSync(trace)).toBe(false);
     expect(existsSync(arena.store) ? arena.versions() : []).toEqual([]);
 
-    expect(await say(arena, ['--', 'doctor', 'behind --'], env).end()).toMatchObject({ status: 0 });
-    expect(await say(arena, ['--log-level=warn', 'doctor', 'behind options'], env).end()).toMatchObject({ status: 0 });
+    expect(await say(arena, ['--', 'manifest', 'behind --'], env).end()).toMatchObject({ status: 0 });
+    expect(await say(arena, ['--log-level=warn', 'manifest', 'behind options'], env).end()).toMatchObject({ status: 0 });
     expect(readFileSync(trace, 'utf8')).toBe('behind --\nbehind options\n');
   });
 

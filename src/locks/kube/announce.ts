@@ -18,7 +18,7 @@ export interface Addressee {
   readonly version: Version;
 }
 
-const events = { apiVersion: 'v1', kind: 'Event', group: '', resource: 'events', createsByPut: false } as const;
+export const events = { apiVersion: 'v1', kind: 'Event', group: '', resource: 'events', createsByPut: false } as const;
 const component = 'leader-run';
 
 /** Undefined when it is there. */

@@ -42,7 +42,7 @@ const renewalMs = 5 * 60_000;
 const limitMs = 2_000;
 const againMs = 500;
 
-const shape: Shape = {
+export const candidateShape: Shape = {
   apiVersion: 'coordination.k8s.io/v1beta1',
   kind: 'LeaseCandidate',
   group: 'coordination.k8s.io',
@@ -81,8 +81,8 @@ export class LeaseCandidate {
     this.#options = options;
     this.#transport = transport;
     this.#clock = clock;
-    this.#subject = { shape, namespace, name: identity, where: transport.where };
-    this.#collection = collectionOf(shape, namespace);
+    this.#subject = { shape: candidateShape, namespace, name: identity, where: transport.where };
+    this.#collection = collectionOf(candidateShape, namespace);
     this.#path = `${this.#collection}/${encodeURIComponent(identity)}`;
     this.enrolled = new Promise<void>((resolve) => {
       this.#tellEnrolled = resolve;
@@ -185,7 +185,7 @@ export class LeaseCandidate {
   async #read(deadline: Deadline): Promise<Found> {
     const reply = await this.#transport.request({ method: 'GET', path: this.#path }, deadline);
     if (reply.kind === 'failed') return { kind: 'failed', trouble: readTrouble(reply, 'read', this.#subject) };
-    const object = reply.status === 200 ? known(parseJson(reply.text), shape)?.object : undefined;
+    const object = reply.status === 200 ? known(parseJson(reply.text), candidateShape)?.object : undefined;
     if (object === undefined && !isAbsent(reply, this.#subject))
       return { kind: 'failed', trouble: this.#troubleOf(reply) };
     const standsFor = object && partOf(object, 'spec')['leaseName'];
@@ -200,7 +200,7 @@ export class LeaseCandidate {
     const post = { method: 'POST', path: this.#collection, body } as const;
     const reply = await this.#transport.request(before ? put : post, deadline);
     const isTaken = reply.kind === 'answer' && (reply.status === 200 || reply.status === 201);
-    if (isTaken && known(parseJson(reply.text), shape) !== undefined) return undefined;
+    if (isTaken && known(parseJson(reply.text), candidateShape) !== undefined) return undefined;
     const failed = failedWrite(reply, before ? 'update' : 'create', this.#subject);
     return failed.kind === 'conflict' ? this.#conflict() : failed.trouble;
   }
@@ -209,13 +209,7 @@ export class LeaseCandidate {
     const trouble = readTrouble(answer, 'read', this.#subject);
     // An API group that is not there is answered in plain text, and by old servers with a Status without details.
     if (answer.status !== 404 || trouble.cause === 'no-namespace') return trouble;
-    const { where } = this.#transport;
-    return {
-      cause: 'no-candidate',
-      message:
-        `the API server at ${where} does not offer coordinated leader election (${shape.kind} of ${shape.apiVersion}): ` +
-        'turn on its feature gate CoordinatedLeaderElection and that API, or leave out --coordinated',
-    };
+    return { cause: 'no-candidate', message: notOffered(this.#transport.where) };
   }
 
   #takenName(standsFor: string): Trouble {
@@ -238,6 +232,15 @@ type Found =
   | { readonly kind: 'found'; readonly object: Json | undefined }
   | { readonly kind: 'failed'; readonly trouble: Trouble };
 
+/** For a server at which nobody can stand. */
+export function notOffered(where: string): string {
+  const { kind, apiVersion } = candidateShape;
+  return (
+    `the API server at ${where} does not offer coordinated leader election (${kind} of ${apiVersion}): ` +
+    'turn on its feature gate CoordinatedLeaderElection and that API, or leave out --coordinated'
+  );
+}
+
 function isAsked(object: Json): boolean {
   const { pingTime, renewTime } = partOf(object, 'spec');
   return Date.parse(String(pingTime)) > Date.parse(String(renewTime));
@@ -248,7 +251,8 @@ function written(before: Json | undefined, options: LeaseCandidateOptions, wallM
   const pingMs = before ? Date.parse(String(partOf(before, 'spec')['pingTime'])) : Number.NaN;
   // Kept to whole milliseconds: one more is surely not before the ping.
   const renewTime = microTime(Number.isNaN(pingMs) ? wallMs : Math.max(wallMs, pingMs + 1));
-  const made = { apiVersion: shape.apiVersion, kind: shape.kind, metadata: { namespace, name: identity } };
+  const { apiVersion, kind } = candidateShape;
+  const made = { apiVersion, kind, metadata: { namespace, name: identity } };
   const object = before ?? made;
   const spec = { ...partOf(object, 'spec'), leaseName, binaryVersion, emulationVersion, strategy, renewTime };
   return { ...object, spec };

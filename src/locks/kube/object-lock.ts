@@ -136,9 +136,9 @@ class ObjectLock implements Lock {
 
   /** What would be stored must be what was sent: a mutating policy is met here, and not when the leader dies. */
   #rehearsed(request: WriteRequest, { object }: Taken): RehearsalAnswer {
-    const found = known(object, this.#shape);
-    const would = found && sightingOf(found, this.#shape);
-    const what = would?.kind === 'record' ? alterationOf(request, would) : undefined;
+    // What was not made has no version.
+    const would = sightingOf({ version: { object: '', state: '' }, object }, this.#shape);
+    const what = would.kind === 'record' ? alterationOf(request, would) : undefined;
     return what === undefined ? { kind: 'allowed' } : { kind: 'refused', trouble: alteredTrouble(what, this.#subject) };
   }
 

@@ -6,10 +6,14 @@
 import type { Clock } from '../../clock.ts';
 import { messageOf } from '../../common/errors.ts';
 import { loadKube, podNamespace } from '../../kube-api/config/load.ts';
+import type { KubeTarget } from '../../kube-api/target.ts';
+import type { ExaminationOptions } from './examine.ts';
 import { leaseLock, leaseShape } from './lease.ts';
 import { listObjects } from './list.ts';
 import type { ListAnswer, Lock, PodLabel } from '../lock.ts';
+import type { Examination, ExaminationWish } from '../examination.ts';
 import type { ObjectLockOptions } from './object-lock.ts';
+import type { Shape } from './object.ts';
 import type { PodLabelOptions } from './pod-label.ts';
 import type { CompleteOptions, LabelWish, LockKind, OpenLock, Standing, Store } from '../store.ts';
 import { openTransport, type Transport } from '../../kube-api/transport.ts';
@@ -39,7 +43,9 @@ export async function openClusterLock(options: ClusterOptions): Promise<OpenLock
   const fullName = `${namespace}/${name}`;
   const podLabel = async (wish: LabelWish): Promise<PodLabel> =>
     await labelOf({ ...wish, lock: fullName, transportOver: announceOver }, env);
-  return { lock, namespace, fullName, warnings: target.warnings, loggedIn, podLabel };
+  const examine = async (wish: ExaminationWish): Promise<Examination> =>
+    await examinationOf(options, wish, target, { lock, transport: announceOver(), namespace, name });
+  return { lock, namespace, fullName, warnings: target.warnings, loggedIn, podLabel, examine };
 }
 
 /** All locks of a namespace. Of a pair's objects the older kind's are listed, which exist for each. */
@@ -77,6 +83,25 @@ async function labelOf(options: Omit<PodLabelOptions, 'namespace'>, env: Complet
     throw new Error('--label-pod: this is not a pod, or it lacks POD_NAMESPACE (from its field metadata.namespace)');
   const { podLabel } = await import('./pod-label.ts');
   return podLabel({ ...options, namespace });
+}
+
+async function examinationOf(
+  { store, clock, env }: ClusterOptions,
+  wish: ExaminationWish,
+  target: KubeTarget,
+  place: Pick<ExaminationOptions, 'lock' | 'transport' | 'namespace' | 'name'>,
+): Promise<Examination> {
+  const { examination } = await import('./examine.ts');
+  const [shapes, podsNamespace] = await Promise.all([shapesOf(store.lockKind), podNamespace(env)]);
+  return examination({ ...wish, ...place, target, clock, shapes, podsNamespace });
+}
+
+/** Of the objects that are the lock, the one that decides first. */
+async function shapesOf(kind: LockKind): Promise<readonly [Shape, ...Shape[]]> {
+  if (kind === 'lease') return [leaseShape];
+  const { shapes } = await import('./annotation.ts');
+  const older = shapes[kind.startsWith('endpoints') ? 'endpoints' : 'configmaps'];
+  return kind.endsWith('leases') ? [older, leaseShape] : [older];
 }
 
 async function assignedLock(

@@ -21,7 +21,7 @@ export interface PodLabelOptions extends LabelWish {
   readonly transportOver: () => Transport;
 }
 
-const pods = {
+export const pods = {
   apiVersion: 'v1',
   kind: 'Pod',
   group: '',

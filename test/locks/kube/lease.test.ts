@@ -295,6 +295,15 @@ describe('a write', () => {
 });
 
 describe('a creation', () => {
+  test('rehearsed is refused where a policy would change it, though what was not made has no version', async () => {
+    const { metadata, ...rest } = asSent({ leaseDurationSeconds: 5 }) as typeof stored;
+    answers([201, { ...rest, metadata: { ...metadata, resourceVersion: undefined } }]);
+    expect(await lock.rehearse({ record: mine, signature, base: undefined }, attempt)).toMatchObject({
+      kind: 'refused',
+      trouble: { cause: 'altered', message: expect.stringContaining('leaseDurationSeconds is 5 where 15 was sent') as string },
+    });
+  });
+
   const exists = status(422, 'Invalid', {
     name: 'demo',
     kind: 'Lease',
