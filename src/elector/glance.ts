@@ -7,6 +7,7 @@ import type { Sighting } from '../locks/lock.ts';
 import { holderOf } from './observation.ts';
 import type { State } from './state.ts';
 
+/** What a candidate knows of the lock at one moment, for those who show it. */
 export interface Glance {
   readonly sighting: Sighting;
   /** What lies beside the record. */

@@ -42,7 +42,7 @@ export async function listLocks(
 /** What --context may name, and the namespaces of these. Throws a sentence when a kubeconfig cannot be used. */
 export async function listContexts(
   kubeconfig: string | undefined,
-  env: NodeJS.ProcessEnv,
+  env: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly { readonly name: string; readonly namespace: string | undefined }[]> {
   const { listContexts: list } = await import('./kube/open.ts');
   return await list(kubeconfig, env);

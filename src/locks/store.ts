@@ -50,7 +50,10 @@ export interface OpenLock {
   readonly loggedIn?: (until: AbortSignal) => Promise<string | undefined>;
   /** Unset: this lock is in no cluster. Throws a sentence where we are in no pod. */
   readonly podLabel?: (wish: LabelWish) => Promise<PodLabel>;
-  /** Unset: as for `podLabel`. It has a connection of its own. */
+  /**
+   * Unset: as for `podLabel`. It has a connection of its own. For the verb doctor, and no part of the library.
+   * @internal
+   */
   readonly examine?: (wish: ExaminationWish) => Promise<Examination>;
 }
 

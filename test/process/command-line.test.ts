@@ -75,7 +75,7 @@ describe.concurrent('the command line', () => {
     const verb = say(arena, ['manifest', 'x'], env);
     expect(await verb.end()).toMatchObject({ status: 125 });
     await verb.isAbandoned();
-    expect(verb.stderr).toMatch(/^leader-run: no image: /);
+    expect(verb.stderr).toMatch(/^leader-run: no lock: .*\nleader-run: no image: /);
     expect(existsSync(trace)).toBe(false);
     expect(existsSync(arena.store) ? arena.versions() : []).toEqual([]);
 

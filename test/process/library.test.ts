@@ -147,7 +147,7 @@ describe('the types that are shipped', () => {
     const term = exported.find(({ name }) => name === 'Term') ?? fail();
     expect(checker.getDeclaredTypeOfSymbol(term).getProperties().map(({ name }) => name)).toEqual([
       ...['token', 'beside', 'leash', 'lost', 'deposed', 'msLeft', 'onLost', 'onLeash', 'onBeside', 'wish'],
-      ...['workEnded', 'resign'],
+      ...['stepDown', 'workEnded', 'resign'],
     ]);
   });
 });

@@ -31,7 +31,7 @@ const kinds: Readonly<Record<string, RegExp>> = {
   library: /^dist\/(index|[\w-]+-[0-9A-Z]{8})\.js$/,
   types: /^types\/([\w-]+\/)*[\w-]+\.d\.ts$/,
   licences: /^(LICENSE|dist\/THIRD-PARTY-LICENSES\.txt)$/,
-  'pages for people': /^([A-Z]+\.md|docs\/[\w-]+\.(md|svg))$/,
+  'pages for people': /^([A-Z]+\.md|docs\/[\w-]+\.(md|svg)|man\/leader-run\.1)$/,
   examples: /^examples\/[a-z]+\/[\w@.-]+$/,
   manifest: /^package\.json$/,
 };
