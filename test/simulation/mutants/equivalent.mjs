@@ -83,6 +83,7 @@ export const equivalents = [
   { file: 'src/elector/sightings.ts', line: 'if (s.term) extend(turn, sentAt);', find: 's.term', replace: 'true', why: noTerm },
   { file: 'src/elector/sightings.ts', line: 'if (!term) return;', find: '!term', replace: 'false', why: noTerm },
   { file: 'src/elector/sightings.ts', line: "if (sighting.kind === 'record' && sighting.ageMs !== undefined) {", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else has an age; the question is for the types' },
-  { file: 'src/elector/sightings.ts', line: "return sighting.kind === 'record' ? sighting.note : undefined;", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else has a note; the question is for the types' },
+  { file: 'src/elector/page.ts', line: "if (!wish || mustRead || !stored || observation?.sighting.kind !== 'record') return undefined;", find: 'observation?.sighting', replace: 'observation.sighting', why: itsTerm },
+  { file: 'src/elector/observation.ts', line: "return sighting.kind === 'record' ? sighting.note : undefined;", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else has a note; the question is for the types' },
   { file: 'src/elector/core.ts', line: 'beside: { note: undefined, instructions: undefined },', find: '{ note: undefined, instructions: undefined }', replace: '{}', why: 'what is not there is undefined as well' },
 ];
