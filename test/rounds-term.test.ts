@@ -1,0 +1,276 @@
+// A term under a schedule from its first wait to its summons: when the clock is looked at, what is told, and what is
+// left to the release to note. Lock, command and schedule are played by the test; rounds.test.ts has doubtful claims.
+// Invariant under test: nothing else starts before the outcome of a command is stored.
+import { describe, expect, test, vi } from 'vitest';
+import type { Child } from '../src/child/child.ts';
+import type { End, StopOrder } from '../src/child/life.ts';
+import type { Beside } from '../src/elector/notes.ts';
+import type { Term } from '../src/elector/term.ts';
+import { formatJobs, type JobRecord, timeText } from '../src/job/record.ts';
+import type { Due, Rounds, Wish } from '../src/job/schedule.ts';
+import type { Instructions } from '../src/locks/instructions.ts';
+import type { Event } from '../src/observe/events.ts';
+import { keepRounds } from '../src/rounds.ts';
+import { Ear, type Scene } from '../src/work.ts';
+import { ManualClock } from './helpers/manual-clock.ts';
+
+const tick = '2026-11-27T03:00:00Z';
+const empty: JobRecord = { since: tick, cursor: tick, schedule: '0 3 * * * UTC', claim: undefined, entries: [] };
+const claim = { key: tick, isTick: true, attempt: 1, at: tick, by: 'alice', run: 'run-a' };
+const begin = (key = tick, isTick = true): Due => ({ kind: 'begin', wish: { kind: 'begin', key, isTick, skipped: [] } });
+const wait = (untilMs: number): Due => ({ kind: 'wait', untilMs });
+
+interface Plot {
+  /** What is due, by how often that was asked and by the wall clock. */
+  readonly due: (asked: number, wallMs: number) => Due;
+  readonly rounds?: Partial<Rounds>;
+  readonly end?: Partial<End>;
+  readonly start?: Scene['supervisor']['start'];
+  readonly instructions?: Instructions;
+  /** The wishes that are never answered. */
+  readonly unanswered?: Wish['kind'];
+}
+
+function rig({ due, rounds = {}, end = {}, start, instructions, unanswered }: Plot) {
+  const clock = new ManualClock();
+  const stop = new AbortController();
+  const [events, wishes, orders]: [Event[], Wish[], StopOrder[]] = [[], [], []];
+  let [asked, starts] = [0, 0];
+  let [ring, finish] = [(): void => undefined, (): void => undefined];
+  let beside: Beside = { note: formatJobs(empty), instructions };
+  const term: Partial<Term> = {
+    token: { value: '1', lockUid: 'uid', transitions: 0 },
+    deposed: new Promise<never>(() => undefined),
+    get beside() {
+      return beside;
+    },
+    onLost: () => undefined,
+    onLeash: () => undefined,
+    onBeside: (listener) => (ring = listener),
+    wish: (what) => {
+      const wish = what as Wish;
+      wishes.push(wish);
+      if (wish.kind === unanswered) return new Promise(() => undefined);
+      const isBegun = wish.kind === 'begin';
+      const begun = isBegun ? { ...claim, key: wish.key, isTick: wish.isTick } : undefined;
+      beside = { note: formatJobs({ ...empty, claim: begun }), instructions };
+      return Promise.resolve(undefined);
+    },
+  };
+  const child = (): Partial<Child> => ({
+    outlasted: false,
+    ended: new Promise<void>((resolve) => (finish = resolve)),
+    extend: () => undefined,
+    stop: (order) => {
+      orders.push(order);
+      return Promise.resolve({ status: 0, signal: undefined, alive: [], ...end });
+    },
+  });
+  const prepare = vi.fn(() => Promise.resolve());
+  const started: Scene['supervisor']['start'] = () => {
+    starts += 1;
+    return Promise.resolve({ kind: 'started', child: child() as Child });
+  };
+  const scene: Partial<Scene> = {
+    ...{ clock, lock: 'a/b', identity: 'alice', stopSignal: 'SIGTERM', stopGraceMs: 5000, leaseDurationMs: 15_000 },
+    report: (event) => void events.push(event),
+    supervisor: { start: start ?? started, prepare },
+    desk: { stop: stop.signal, asked: () => undefined, attach: () => undefined },
+  };
+  const its: Partial<Rounds> = {
+    ...{ name: '0 3 * * * UTC', attempts: 2, skippedBetween: () => [], replacedAt: undefined },
+    dueOf: (_, wallMs) => due((asked += 1), wallMs),
+    ...rounds,
+  };
+  const ended = keepRounds(scene as Scene, term as Term, new Ear(term as Term, stop.signal), its as Rounds);
+  return {
+    ...{ clock, stop, events, wishes, orders, prepare, ended },
+    counts: () => ({ asked, starts }),
+    ring: () => { ring(); },
+    finish: () => { finish(); },
+    told: (kind: Event['kind']) => events.filter((event) => event.kind === kind),
+  };
+}
+
+describe('a wait', () => {
+  test('looks at the clock each half minute, since that may be set, and when its time has come', async () => {
+    let until = 0;
+    const { clock, counts, prepare, stop, ended } = rig({
+      due: (_, wallMs) => wait((until ||= wallMs + 70_000) > wallMs ? until : Infinity),
+    });
+    const looks: number[] = [];
+    for (const ms of [0, 29_999, 1, 30_000, 9_999, 1]) {
+      await clock.pass(ms);
+      looks.push(counts().asked);
+    }
+    expect(looks).toEqual([1, 1, 2, 3, 3, 4]);
+    // The next start is prepared meanwhile.
+    expect(prepare).toHaveBeenCalledTimes(4);
+    stop.abort();
+    expect(await ended).toEqual({ why: 'asked', end: { ran: false, alive: [] }, attempt: undefined });
+  });
+
+  test('is told once for each time that is waited for', async () => {
+    const [first, second] = [Date.parse(tick), Date.parse(tick) + 60_000];
+    const { clock, told } = rig({ due: (asked) => wait(asked < 3 ? first : asked < 4 ? second : Infinity) });
+    await clock.pass(200_000);
+    expect(told('waiting')).toEqual(
+      [timeText(first), timeText(second), ''].map((next) => ({ kind: 'waiting', schedule: '0 3 * * * UTC', next })),
+    );
+  });
+
+  test('ends at once when something else stands beside the record', async () => {
+    const { clock, counts, ring } = rig({ due: () => wait(Infinity) });
+    await clock.pass(10);
+    ring();
+    await clock.pass(0);
+    expect(counts().asked).toBe(2);
+  });
+
+  test('for a time that is past is over at once', async () => {
+    const { clock, counts } = rig({ due: (asked) => wait(asked < 3 ? 0 : Infinity) });
+    await clock.pass(0);
+    expect(counts().asked).toBe(3);
+  });
+});
+
+describe('a tick', () => {
+  test('runs once its claim is stored, its end is noted, and the term goes on', async () => {
+    const { clock, counts, wishes, finish, told } = rig({
+      due: (asked) => (asked === 1 ? begin() : wait(Infinity)),
+      rounds: { skippedBetween: (_, after) => (after?.includes('"run"') ? [] : [{ upTo: tick, why: 'overlap', count: 1 }]) },
+    });
+    await clock.pass(5000);
+    expect(counts()).toEqual({ asked: 1, starts: 1 });
+    expect(told('attempt')).toEqual([{ kind: 'attempt', key: tick, attempt: 1, attempts: 2 }]);
+    expect([wishes.length, told('skipped')]).toEqual([1, []]);
+    finish();
+    await clock.pass(0);
+    expect(wishes.at(-1)).toEqual({ kind: 'end', claim, ending: { kind: 'ok' }, tookMs: 5000 });
+    expect(told('attempt-ended')).toMatchObject([{ key: tick, stored: true }]);
+    expect(told('skipped')).toEqual([{ kind: 'skipped', key: tick, why: 'overlap', count: 1 }]);
+    expect(counts().asked).toBe(2);
+  });
+
+  test('may run again at once, when it is due for another attempt', async () => {
+    const { clock, counts, finish } = rig({ due: (asked) => (asked < 3 ? begin() : wait(Infinity)) });
+    await clock.pass(10);
+    finish();
+    await clock.pass(10);
+    expect(counts().starts).toBe(2);
+  });
+
+  test('takes the place of the one that still runs, where it is to, by the wall clock', async () => {
+    const { clock, orders, wishes } = rig({
+      due: (asked) => (asked === 1 ? begin() : wait(Infinity)),
+      rounds: { replacedAt: (wallMs) => wallMs + 90_000 },
+    });
+    await clock.pass(89_999);
+    expect(orders).toEqual([]);
+    await clock.pass(1);
+    expect(orders).toMatchObject([{ why: 'replaced' }]);
+    expect(wishes.at(-1)).toMatchObject({ kind: 'end', ending: { kind: 'interrupted' } });
+  });
+
+  test('that ended before the next one needs no place of its own', async () => {
+    const { clock, orders, finish } = rig({
+      due: (asked) => (asked === 1 ? begin() : wait(Infinity)),
+      rounds: { replacedAt: (wallMs) => wallMs + 90_000 },
+    });
+    await clock.pass(10);
+    finish();
+    await clock.pass(200_000);
+    expect(orders).toMatchObject([{ why: 'left-over' }]);
+  });
+});
+
+describe('a summons', () => {
+  test('while a command runs leaves its outcome to the release', async () => {
+    const { clock, stop, wishes, told, ended } = rig({ due: () => begin() });
+    await clock.pass(10);
+    stop.abort();
+    const attempt = { end: { ending: { kind: 'interrupted' } } };
+    expect(await ended).toMatchObject({ why: 'asked', end: { ran: true }, attempt });
+    expect([wishes.length, told('attempt-ended')]).toEqual([1, []]);
+  });
+
+  test('while the outcome is noted leaves it to the release as well', async () => {
+    const { clock, stop, finish, told, ended } = rig({ due: () => begin(), unanswered: 'end' });
+    await clock.pass(10);
+    finish();
+    await clock.pass(10);
+    stop.abort();
+    const attempt = { end: { ending: { kind: 'ok' } } };
+    expect(await ended).toMatchObject({ why: 'asked', end: { ran: true }, attempt });
+    expect(told('attempt-ended')).toEqual([]);
+  });
+
+  test('while a claim is written starts nothing', async () => {
+    const { clock, stop, counts, ended } = rig({ due: () => begin(), unanswered: 'begin' });
+    await clock.pass(10);
+    stop.abort();
+    expect(await ended).toEqual({ why: 'asked', end: { ran: false, alive: [] }, attempt: undefined });
+    expect(counts().starts).toBe(0);
+  });
+
+  test('before the first look asks for nothing', async () => {
+    const stop = new AbortController();
+    stop.abort();
+    const nothing = (): void => undefined;
+    const term: Partial<Term> = { deposed: new Promise<never>(nothing), onLost: nothing, onBeside: nothing };
+    const scene: Partial<Scene> = { clock: new ManualClock(), report: () => undefined };
+    const ear = new Ear(term as Term, stop.signal);
+    const ended = keepRounds(scene as Scene, term as Term, ear, {} as Rounds);
+    expect(await ended).toMatchObject({ why: 'asked', end: { ran: false } });
+  });
+});
+
+describe('a term ends', () => {
+  test('with a command that cannot be started, which the next tick cannot either', async () => {
+    const { clock, ended, wishes } = rig({
+      due: () => begin(),
+      start: () => Promise.resolve({ kind: 'failed', message: 'no such file' }),
+    });
+    await clock.pass(10);
+    expect(await ended).toMatchObject({ why: 'ended', end: { ran: false, message: 'no such file' } });
+    expect(wishes).toHaveLength(1);
+  });
+
+  test('with processes that cannot be killed', async () => {
+    const { clock, finish, ended, wishes } = rig({ due: () => begin(), end: { alive: [4711] } });
+    await clock.pass(10);
+    finish();
+    expect(await ended).toMatchObject({ end: { alive: [4711] } });
+    expect(wishes).toHaveLength(1);
+  });
+});
+
+describe('what is noted without a command', () => {
+  test('is told where the ticks of a schedule begin to count', async () => {
+    const { clock, told, wishes } = rig({
+      due: (asked) => (asked === 1 ? { kind: 'note', wish: { kind: 'adopt' } } : wait(Infinity)),
+    });
+    await clock.pass(10);
+    expect([wishes, told('schedule')]).toEqual([[{ kind: 'adopt' }], [{ kind: 'schedule', schedule: '0 3 * * * UTC' }]]);
+  });
+
+  test('is not told as a schedule where ticks are passed over', async () => {
+    const skip: Due = { kind: 'note', wish: { kind: 'skip', skipped: [] } };
+    const { clock, told } = rig({ due: (asked) => (asked === 1 ? skip : wait(Infinity)) });
+    await clock.pass(10);
+    expect([told('schedule'), told('note')]).toEqual([[], []]);
+  });
+});
+
+test.each([
+  { run: 'x7 the report was wrong', message: 'asked to run the command now (the report was wrong)' },
+  { run: 'x7', message: 'asked to run the command now' },
+])('a run that an operator asks for by "$run" is told with its reason', async ({ run, message }) => {
+  const { clock, told, counts } = rig({
+    due: (asked) => (asked === 1 ? begin('manual/x7', false) : wait(Infinity)),
+    instructions: { run },
+  });
+  await clock.pass(10);
+  expect(told('note')).toEqual([{ kind: 'note', level: 'info', message }]);
+  expect(counts().starts).toBe(1);
+});
