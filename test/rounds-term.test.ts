@@ -9,7 +9,7 @@ import type { Term } from '../src/elector/term.ts';
 import { formatJobs, type JobRecord, timeText } from '../src/job/record.ts';
 import type { Due, Rounds, Wish } from '../src/job/schedule.ts';
 import type { Instructions } from '../src/locks/instructions.ts';
-import type { Event } from '../src/observe/events.ts';
+import type { Event, LossReason } from '../src/observe/events.ts';
 import { keepRounds } from '../src/rounds.ts';
 import { Ear, type Scene } from '../src/work.ts';
 import { ManualClock } from './helpers/manual-clock.ts';
@@ -25,18 +25,24 @@ interface Plot {
   readonly due: (asked: number, wallMs: number) => Due;
   readonly rounds?: Partial<Rounds>;
   readonly end?: Partial<End>;
+  /** Called while what is left of a command is ended. */
+  readonly ending?: () => void;
+  readonly outlasted?: boolean;
+  readonly maxRuntimeMs?: number;
   readonly start?: Scene['supervisor']['start'];
   readonly instructions?: Instructions;
   /** The wishes that are never answered. */
   readonly unanswered?: Wish['kind'];
 }
 
-function rig({ due, rounds = {}, end = {}, start, instructions, unanswered }: Plot) {
+function rig(plot: Plot) {
+  const { due, rounds = {}, end = {}, ending, outlasted = false, maxRuntimeMs, start, instructions, unanswered } = plot;
   const clock = new ManualClock();
   const stop = new AbortController();
   const [events, wishes, orders]: [Event[], Wish[], StopOrder[]] = [[], [], []];
   let [asked, starts] = [0, 0];
   let [ring, finish] = [(): void => undefined, (): void => undefined];
+  let lose = (_: LossReason): void => undefined;
   let beside: Beside = { note: formatJobs(empty), instructions };
   const term: Partial<Term> = {
     token: { value: '1', lockUid: 'uid', transitions: 0 },
@@ -44,7 +50,7 @@ function rig({ due, rounds = {}, end = {}, start, instructions, unanswered }: Pl
     get beside() {
       return beside;
     },
-    onLost: () => undefined,
+    onLost: (listener) => (lose = listener),
     onLeash: () => undefined,
     onBeside: (listener) => (ring = listener),
     wish: (what) => {
@@ -58,11 +64,12 @@ function rig({ due, rounds = {}, end = {}, start, instructions, unanswered }: Pl
     },
   };
   const child = (): Partial<Child> => ({
-    outlasted: false,
+    outlasted,
     ended: new Promise<void>((resolve) => (finish = resolve)),
     extend: () => undefined,
     stop: (order) => {
       orders.push(order);
+      ending?.();
       return Promise.resolve({ status: 0, signal: undefined, alive: [], ...end });
     },
   });
@@ -73,6 +80,7 @@ function rig({ due, rounds = {}, end = {}, start, instructions, unanswered }: Pl
   };
   const scene: Partial<Scene> = {
     ...{ clock, lock: 'a/b', identity: 'alice', stopSignal: 'SIGTERM', stopGraceMs: 5000, leaseDurationMs: 15_000 },
+    maxRuntimeMs,
     report: (event) => void events.push(event),
     supervisor: { start: start ?? started, prepare },
     desk: { stop: stop.signal, asked: () => undefined, attach: () => undefined },
@@ -88,6 +96,7 @@ function rig({ due, rounds = {}, end = {}, start, instructions, unanswered }: Pl
     counts: () => ({ asked, starts }),
     ring: () => { ring(); },
     finish: () => { finish(); },
+    lose: (reason: LossReason) => { lose(reason); },
     told: (kind: Event['kind']) => events.filter((event) => event.kind === kind),
   };
 }
@@ -172,6 +181,25 @@ describe('a tick', () => {
     expect(wishes.at(-1)).toMatchObject({ kind: 'end', ending: { kind: 'interrupted' } });
   });
 
+  test('takes that place within half a minute as well', async () => {
+    const { clock, orders } = rig({
+      due: (asked) => (asked === 1 ? begin() : wait(Infinity)),
+      rounds: { replacedAt: (wallMs) => wallMs + 10_000 },
+    });
+    await clock.pass(10_000);
+    expect(orders).toMatchObject([{ why: 'replaced' }]);
+  });
+
+  test('that runs for longer than it may is stopped, and the term goes on', async () => {
+    const { clock, wishes, counts } = rig({
+      due: (asked) => (asked === 1 ? begin() : wait(Infinity)),
+      maxRuntimeMs: 60_000,
+    });
+    await clock.pass(60_000);
+    expect(wishes.at(-1)).toMatchObject({ kind: 'end', ending: { kind: 'max-runtime' } });
+    expect(counts().asked).toBe(2);
+  });
+
   test('that ended before the next one needs no place of its own', async () => {
     const { clock, orders, finish } = rig({
       due: (asked) => (asked === 1 ? begin() : wait(Infinity)),
@@ -205,12 +233,38 @@ describe('a summons', () => {
     expect(told('attempt-ended')).toEqual([]);
   });
 
-  test('while a claim is written starts nothing', async () => {
-    const { clock, stop, counts, ended } = rig({ due: () => begin(), unanswered: 'begin' });
+  test('while what a command left behind is ended asks for no renewal more', async () => {
+    const its = rig({
+      due: () => begin(),
+      ending: () => {
+        its.stop.abort();
+      },
+    });
+    const { clock, finish, wishes, ended } = its;
+    await clock.pass(10);
+    finish();
+    expect(await ended).toMatchObject({ why: 'asked', attempt: { end: { ending: { kind: 'ok' } } } });
+    expect(wishes).toHaveLength(1);
+  });
+
+  test('is told by its own name, when nothing runs as when something does', async () => {
+    for (const due of [wait(Infinity), begin()]) {
+      const { clock, lose, ended } = rig({ due: () => due });
+      await clock.pass(10);
+      lose('deadline');
+      expect((await ended).why).toBe('deadline');
+    }
+  });
+
+  test('while a claim is written starts nothing, and tells nothing of it', async () => {
+    const skippedBetween = () => [{ upTo: tick, why: 'missed', count: 1 }] as const;
+    const { clock, stop, counts, told, ended } = rig({
+      ...{ due: () => begin(), unanswered: 'begin', rounds: { skippedBetween } },
+    });
     await clock.pass(10);
     stop.abort();
     expect(await ended).toEqual({ why: 'asked', end: { ran: false, alive: [] }, attempt: undefined });
-    expect(counts().starts).toBe(0);
+    expect([counts().starts, told('skipped')]).toEqual([0, []]);
   });
 
   test('before the first look asks for nothing', async () => {
@@ -236,6 +290,14 @@ describe('a term ends', () => {
     expect(wishes).toHaveLength(1);
   });
 
+  test('with a command that outlasted its leash, whatever the elector holds', async () => {
+    const { clock, finish, ended, wishes } = rig({ due: () => begin(), outlasted: true });
+    await clock.pass(10);
+    finish();
+    expect(await ended).toMatchObject({ why: 'outlasted', attempt: { end: { ending: { kind: 'interrupted' } } } });
+    expect(wishes).toHaveLength(1);
+  });
+
   test('with processes that cannot be killed', async () => {
     const { clock, finish, ended, wishes } = rig({ due: () => begin(), end: { alive: [4711] } });
     await clock.pass(10);
@@ -247,10 +309,11 @@ describe('a term ends', () => {
 
 describe('what is noted without a command', () => {
   test('is told where the ticks of a schedule begin to count', async () => {
-    const { clock, told, wishes } = rig({
+    const { clock, told, wishes, counts } = rig({
       due: (asked) => (asked === 1 ? { kind: 'note', wish: { kind: 'adopt' } } : wait(Infinity)),
     });
     await clock.pass(10);
+    expect(counts()).toEqual({ asked: 2, starts: 0 });
     expect([wishes, told('schedule')]).toEqual([[{ kind: 'adopt' }], [{ kind: 'schedule', schedule: '0 3 * * * UTC' }]]);
   });
 
@@ -263,12 +326,14 @@ describe('what is noted without a command', () => {
 });
 
 test.each([
-  { run: 'x7 the report was wrong', message: 'asked to run the command now (the report was wrong)' },
-  { run: 'x7', message: 'asked to run the command now' },
-])('a run that an operator asks for by "$run" is told with its reason', async ({ run, message }) => {
+  { instructions: { run: 'x7 the report was wrong' }, message: 'asked to run the command now (the report was wrong)' },
+  { instructions: { run: 'x7' }, message: 'asked to run the command now' },
+  { instructions: {}, message: 'asked to run the command now' },
+  { instructions: undefined, message: 'asked to run the command now' },
+])('a run that an operator asks for by $instructions is told with its reason', async ({ instructions, message }) => {
   const { clock, told, counts } = rig({
     due: (asked) => (asked === 1 ? begin('manual/x7', false) : wait(Infinity)),
-    instructions: { run },
+    ...(instructions && { instructions }),
   });
   await clock.pass(10);
   expect(told('note')).toEqual([{ kind: 'note', level: 'info', message }]);
