@@ -46,6 +46,11 @@ const groups = [
   },
   // The calendar beside it takes ten seconds.
   { files: ['src/job/tick.ts'], tests: testsIn('test/job', 'tick') },
+  // The story of one command, and of one at each tick. Elections and processes are played.
+  {
+    files: ['src/work.ts', 'src/rounds.ts'],
+    tests: testsIn('test', 'work.', 'rounds', 'run.'),
+  },
   // The other two ask the kernel.
   {
     files: ['errors', 'json', 'printable', 'quantity'].map((name) => `src/common/${name}.ts`),

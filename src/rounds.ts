@@ -44,7 +44,7 @@ export async function keepRounds(scene: Scene, term: Term, ear: Ear, rounds: Rou
     }
     last = wanted;
     if (due.kind === 'begin' && !due.wish.isTick) tellAsked(scene, term.beside);
-    if (due.kind === 'note' && due.wish.kind === 'adopt') report({ kind: 'schedule', schedule: rounds.name });
+    if (due.wish.kind === 'adopt') report({ kind: 'schedule', schedule: rounds.name });
     const noted = await bell.wish(due.wish);
     if (noted === 'summoned') break;
     tellSkipped(scene, rounds.skippedBetween(note, term.beside.note));

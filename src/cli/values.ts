@@ -138,9 +138,16 @@ export function tickCount(text: string): Parsed<number> {
 
 /** A day in UTC, or a time with its zone: one without would mean another instant on each machine. */
 export function instant(text: string): Parsed<number> {
-  const ms = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN;
+  const [, day = ''] = /^(\d{4}-\d\d-\d\d)(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.exec(text) ?? [];
+  const ms = isDay(day) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(ms)) return { value: ms };
   return { fault: 'expected a day such as 2026-10-24, or a time with its zone such as 2026-10-24T12:00:00Z' };
+}
+
+/** Date.parse takes February 30 for March 2. */
+function isDay(text: string): boolean {
+  const ms = Date.parse(text);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
 }
 
 export function exitCode(text: string): Parsed<number> {

@@ -4,7 +4,7 @@
 
 import { type Now, shownElapsed } from '../clock.ts';
 import type { Sighting } from '../locks/lock.ts';
-import { holderOf } from './observation.ts';
+import { holderOf, noteOf } from './observation.ts';
 import type { State } from './state.ts';
 
 /** What a candidate knows of the lock at one moment, for those who show it. */
@@ -33,6 +33,5 @@ export function glanceAt({ observation, term }: State, now: Now): Glance | undef
   const isSilent = own ? !isLeading : changedMs > waitMs;
   const named = isSilent ? 'unknown' : 'held';
   const state = sighting.kind === 'absent' ? 'absent' : holderOf(sighting) === '' ? 'free' : named;
-  const note = sighting.kind === 'record' ? sighting.note : undefined;
-  return { sighting, note, isLeading, state, changedMs, seenMs: shownElapsed(now, lastSeen) };
+  return { sighting, note: noteOf(sighting), isLeading, state, changedMs, seenMs: shownElapsed(now, lastSeen) };
 }

@@ -74,6 +74,11 @@ export function deposes(sighting: Sighting): boolean {
   return sighting.kind === 'record' && sighting.coordinator === 'deposes';
 }
 
+/** The text beside the record, where there is one. */
+export function noteOf(sighting: Sighting): string | undefined {
+  return sighting.kind === 'record' ? sighting.note : undefined;
+}
+
 /** What is asked of the lock's holder or its candidates. */
 export function instructionsOf(sighting: Sighting | undefined): Instructions | undefined {
   return sighting?.kind === 'record' ? sighting.instructions : undefined;

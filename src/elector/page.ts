@@ -4,24 +4,24 @@
 
 import { type Now, possiblyElapsed } from '../clock.ts';
 import type { Page, Wished } from './notes.ts';
+import { noteOf, type Observation } from './observation.ts';
 import type { State } from './state.ts';
 
-export function pageOf({ settings, observation, work, serverTime }: State, now: Now): Page {
+export function pageOf({ settings, work, serverTime }: State, { sighting }: Observation, now: Now): Page {
   const { identity, run } = settings;
-  const seen = observation?.sighting;
-  const note = seen?.kind === 'record' ? seen.note : undefined;
   const serverMs = serverTime && serverTime.ms + possiblyElapsed(now, serverTime.at);
-  return { note, work, identity, run, wallMs: now.wall, serverMs };
+  return { note: noteOf(sighting), work, identity, run, wallMs: now.wall, serverMs };
 }
 
 /** What the owner's wish makes of the note; undefined: it has none that can be judged now. */
 export function wishedBy(s: State, now: Now): Wished | { readonly verdict: unknown } | undefined {
   const { wish, mustRead, stored, observation, settings } = s;
   if (!wish || mustRead || !stored || observation?.sighting.kind !== 'record') return undefined;
-  return settings.notes?.renewing?.(pageOf(s, now), wish.what);
+  return settings.notes?.renewing?.(pageOf(s, observation, now), wish.what);
 }
 
 /** The owner's verdict on what is known of the lock; undefined: go on. */
 export function settledBy(s: State, now: Now): unknown {
-  return s.observation === undefined ? undefined : s.settings.notes?.settled(pageOf(s, now));
+  const { observation, settings } = s;
+  return observation && settings.notes?.settled(pageOf(s, observation, now));
 }

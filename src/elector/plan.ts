@@ -151,7 +151,7 @@ function planCampaign(s: State, now: Now): Plan {
   const before = observation.sighting.kind === 'record' ? observation.sighting.record : undefined;
   const base = versionOf(observation.sighting);
   const seconds = timing.leaseDurationMs / 1000;
-  const taking = s.settings.notes?.taking(pageOf(s, now));
+  const taking = s.settings.notes?.taking(pageOf(s, observation, now));
   const note = taking && 'note' in taking ? taking.note : undefined;
   const planned = () => ({
     record: taken(before, identity, seconds, writable(s, now)),
@@ -213,7 +213,7 @@ function planLeaving(s: State, now: Now): Plan {
   const wall = writable(s, now);
   const record = leftMs > 0 ? shortened(stored.record, Math.ceil(leftMs / 1000), wall) : released(stored.record, wall);
   const base = versionOf(observation.sighting);
-  const note = s.settings.notes?.releasing(pageOf(s, now));
+  const note = s.settings.notes?.releasing(pageOf(s, observation, now));
   const obeyed = s.deposed === 'step-down' || s.deposed === 'health' ? instructionsOf(observation.sighting) : undefined;
   const instructions = without('stepDown', obeyed);
   const next = { tries: leaving.tries + 1, by };

@@ -19,7 +19,7 @@ import { pauseAt, pauseFacts, sameInstructions, stepDownReason } from '../locks/
 import type { DeposedBy, LossReason } from '../observe/events.ts';
 import { idle, leave, outcomeOf } from './leaving.ts';
 import type { Beside } from './notes.ts';
-import { changed, deposes, holderOf, instructionsOf, invites, observe, observeOwn } from './observation.ts';
+import { changed, deposes, holderOf, instructionsOf, invites, noteOf, observe, observeOwn } from './observation.ts';
 import { answered, meetHerd, slowDown, spread } from './pace.ts';
 import type { PendingWrite, Settings, State } from './state.ts';
 import { tellStanding, tellTrouble } from './tell.ts';
@@ -349,10 +349,6 @@ function grant(turn: Turn, write: PendingWrite, sighting: Present): void {
 
 function besideOf(sighting: Present): Beside {
   return { note: noteOf(sighting), instructions: instructionsOf(sighting) };
-}
-
-function noteOf(sighting: Present): string | undefined {
-  return sighting.kind === 'record' ? sighting.note : undefined;
 }
 
 /** How old the object surely is; a watch tells no ages, but an object only gets older. */

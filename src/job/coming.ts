@@ -34,10 +34,11 @@ function remarkOn(schedule: Schedule, at: number): string | undefined {
   if (twin !== undefined) {
     const both = `the clock shows ${clock} twice`;
     if (isTick(schedule, twin)) return `${both}: a tick at each`;
-    return `${both}: ${twin > at ? 'the first' : 'the second'} alone`;
+    return `${both}: the first alone`;
   }
+  // What the line does not name is meant for what the clock skips.
+  if (schedule.cron.match(new Date(at))) return undefined;
   const skipped = skippedAt(at, zone);
-  if (skipped === undefined || schedule.cron.match(new Date(at))) return undefined;
   return `the clock skips from ${skipped.from} to ${skipped.to}: the tick comes when it goes on`;
 }
 
@@ -49,10 +50,9 @@ function twinOf(at: number, zone: string): number | undefined {
     .find((other) => other !== at && other + offsetMs(other, zone) === at + here);
 }
 
-/** What the clock leaves out just before an instant, if it does. */
-function skippedAt(at: number, zone: string): { readonly from: string; readonly to: string } | undefined {
-  const leapMs = offsetMs(at, zone) - offsetMs(at - 1, zone);
-  return leapMs > 0 ? { from: clockText(at - leapMs, zone, offsetMs(at, zone)), to: clockText(at, zone) } : undefined;
+/** What the clock leaves out just before an instant. */
+function skippedAt(at: number, zone: string): { readonly from: string; readonly to: string } {
+  return { from: clockText(at, zone, offsetMs(at - 1, zone)), to: clockText(at, zone) };
 }
 
 function isTick(schedule: Schedule, at: number): boolean {

@@ -42,9 +42,8 @@ export function unheard(key = ''): Heard {
 
 interface Told {
   readonly heard: Heard;
-  readonly hook?: HookName;
-  readonly reason?: Reason;
-  readonly status?: number | undefined;
+  /** Unset: no hook is called. */
+  readonly calls?: { readonly hook: HookName; readonly reason: Reason; readonly status?: number | undefined };
 }
 
 /** What an event makes of what was heard, and which hook it calls, if any. */
@@ -54,7 +53,7 @@ export function hearing(heard: Heard, event: Event): Told {
       return { heard: { ...heard, from: event.from } };
     case 'elected': {
       const next = { ...heard, isLeading: true, token: event.token, deposedBy: undefined };
-      return { heard: next, hook: 'onAcquire', reason: heard.from };
+      return { heard: next, calls: { hook: 'onAcquire', reason: heard.from } };
     }
     case 'attempt':
       return { heard: { ...heard, key: event.key } };
@@ -62,7 +61,7 @@ export function hearing(heard: Heard, event: Event): Told {
       return { heard: { ...heard, deposedBy: event.by } };
     case 'work-ended': {
       const { how: reason, status } = event;
-      return { heard, hook: reason === 'ok' ? 'onSuccess' : 'onFailure', reason, status };
+      return { heard, calls: { hook: reason === 'ok' ? 'onSuccess' : 'onFailure', reason, status } };
     }
     case 'lost':
       return ended(heard, event.reason);
@@ -78,7 +77,7 @@ export function hearing(heard: Heard, event: Event): Told {
 }
 
 function ended(heard: Heard, reason: Reason): Told {
-  return heard.isLeading ? { heard: { ...heard, isLeading: false }, hook: 'onLose', reason } : { heard };
+  return heard.isLeading ? { heard: { ...heard, isLeading: false }, calls: { hook: 'onLose', reason } } : { heard };
 }
 
 export interface HooksOptions extends HookLines {
@@ -132,10 +131,11 @@ export class Hooks {
     this.#limit.abort('was killed: leader-run was asked to wait no longer');
   }
 
-  #take({ heard, hook, reason, status }: Told): void {
+  #take({ heard, calls }: Told): void {
     this.#heard = heard;
     const { lock, identity, lines, warn, clock } = this.#options;
-    if (hook === undefined || reason === undefined || lines[hook] === undefined) return;
+    if (calls === undefined || lines[calls.hook] === undefined) return;
+    const { hook, reason, status } = calls;
     const environment = {
       LEADER_RUN_LOCK: lock,
       LEADER_RUN_IDENTITY: identity,

@@ -109,7 +109,7 @@ const nobody: Runner = { identity: '', run: '', started: undefined };
 
 let last: { readonly note: string | undefined; readonly reading: Reading } = {
   note: undefined,
-  reading: { kind: 'absent' },
+  reading: parseJobs(undefined),
 };
 
 /** The core asks at every step, and a note changes rarely. */

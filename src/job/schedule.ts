@@ -236,7 +236,9 @@ export function resumed(
   by: string,
   wallMs: number,
 ): { readonly record: JobRecord; readonly count: number } {
-  const [passed] = pausedTicks(schedule, Date.parse(record.cursor ?? ''), wallMs);
+  // A person may have forgotten the only tick that was known.
+  if (record.cursor === undefined) return { record, count: 0 };
+  const [passed] = pausedTicks(schedule, Date.parse(record.cursor), wallMs);
   if (passed === undefined) return { record, count: 0 };
   return { record: skip(record, passed, nameOf(by), wallMs), count: passed.count };
 }

@@ -17,7 +17,6 @@ import type {
   WriteAnswer,
   WriteRequest,
 } from './lock.ts';
-import type { Instructions } from './instructions.ts';
 import {
   type ElectionRecord,
   sameRecord,
@@ -251,17 +250,15 @@ function together(one: Present, two: Sighting, run: string | undefined): Sightin
   const both = recordsTogether(one, two, run);
   if (both.kind !== 'record') return both;
   const { note: _, instructions: __, ...bare } = both;
-  const note = noteOf(one) ?? noteOf(two);
-  const instructions = instructionsOf(one) ?? instructionsOf(two);
+  const [first, second] = [textsOf(one), textsOf(two)];
+  const note = first.note ?? second.note;
+  const instructions = first.instructions ?? second.instructions;
   return { ...bare, ...(note !== undefined && { note }), ...(instructions && { instructions }) };
 }
 
-function instructionsOf(seen: Sighting): Instructions | undefined {
-  return seen.kind === 'record' ? seen.instructions : undefined;
-}
-
-function noteOf(seen: Sighting): string | undefined {
-  return seen.kind === 'record' ? seen.note : undefined;
+/** What stands beside its record. */
+function textsOf(seen: Sighting): Pick<WriteRequest, 'note' | 'instructions'> {
+  return seen.kind === 'record' ? seen : {};
 }
 
 function recordsTogether(one: Present, two: Sighting, run: string | undefined): Sighting {

@@ -4,8 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Notes } from '../../src/elector/notes.ts';
 import type { WriteRequest } from '../../src/locks/lock.ts';
-import { alterationOf } from '../../src/locks/record.ts';
-import { aliceRun, bobRun, held, MemoryLock, Rig } from '../helpers/rig.ts';
+import { bobRun, held, MemoryLock, Rig } from '../helpers/rig.ts';
 
 const bob = (number: number) => ({ identity: 'bob', run: bobRun, number });
 
@@ -274,12 +273,4 @@ test('the owner’s rules are told the server’s time, as it is by now', () => 
   rig.reply({ kind: 'allowed' });
   rig.later(5_000).feed({ kind: 'tick' });
   expect(times.at(-1)).toBe(dateMs + 5_000);
-});
-
-test('a note that is missing is told as what was altered, and one that nobody sent is not compared', () => {
-  const record = held('alice');
-  const signature = { identity: 'alice', run: aliceRun, number: 1 };
-  expect(alterationOf({ record, signature, note: 'a' }, { record, signature })).toBe('the annotation leader-run/job is missing');
-  expect(alterationOf({ record, signature, note: 'a' }, { record, signature, note: 'b' })).toBe('the annotation leader-run/job is another');
-  expect(alterationOf({ record, signature }, { record, signature, note: 'b' })).toBeUndefined();
 });

@@ -21,7 +21,7 @@ function setUp() {
   const pass = (mono: number, boot = mono): void => {
     at.now = { mono: at.now.mono + mono, boot: at.now.boot + boot, wall: 0 };
   };
-  return { ...granted, start, pass };
+  return { ...granted, granter, start, pass };
 }
 
 test('a term has as long left as the clock that ran further leaves it', () => {
@@ -61,6 +61,43 @@ test('a loss is told to who listens later, too, and again when no grace is left'
   term.onLost((reason) => reasons.push(reason));
   end('taken');
   expect(reasons).toEqual(['deadline', 'taken']);
+});
+
+test('a term shows what stands beside the record now, and tells its owner of each change', () => {
+  const { term, tellBeside } = setUp();
+  const heard: unknown[] = [];
+  const [first, second] = ['a', 'b'].map((note) => ({ note, instructions: undefined }));
+  if (!first || !second) throw new Error('unreachable');
+  // Nobody listens yet.
+  tellBeside(first);
+  expect(term.beside).toBe(first);
+  term.onBeside(() => heard.push(term.beside));
+  tellBeside(second);
+  expect(heard).toEqual([second]);
+});
+
+test('a wish is the elector’s to grant, and ends with what it says of it', async () => {
+  const { term, granter, tellWished } = setUp();
+  const wishes: unknown[] = [];
+  granter.wish = (wish?: unknown) => void wishes.push(wish);
+  // Of a term that is over nobody waits for one.
+  tellWished(undefined, undefined);
+  const wished = term.wish('a');
+  expect(wishes).toEqual(['a']);
+  tellWished({ why: 'not now' }, undefined);
+  expect(await wished).toEqual({ why: 'not now' });
+});
+
+test('a wish that is stored brings the token of its write, and one that is not leaves the token as it was', async () => {
+  const { term, tellWished } = setUp();
+  const { token } = term;
+  const refused = term.wish('a');
+  tellWished('no', undefined);
+  expect([await refused, term.token]).toEqual(['no', token]);
+  const larger = { ...token, value: '8' };
+  const stored = term.wish('b');
+  tellWished(undefined, larger);
+  expect([await stored, term.token]).toEqual([undefined, larger]);
 });
 
 test('a term shows its owner nothing that only the elector may do', () => {

@@ -14,6 +14,8 @@ const marks: Notes = {
   releasing: ({ note = '', work }) => `${note}-${String(work?.note)}`,
 };
 
+const { renewing: _, ...unwishing } = marks;
+
 function leads(lock = new MemoryLock()): Rig {
   return leader(lock, { notes: marks });
 }
@@ -146,6 +148,14 @@ describe('a wish', () => {
     expect(granted(rig)).toEqual(['stored']);
   });
 
+  test('is judged by what the lock remembers, and never by its absence', () => {
+    const rig = leads().run(1990).later(20);
+    rig.feed({ kind: 'tick' });
+    rig.lock.delete();
+    wish(rig, 'no').run(200);
+    expect(granted(rig)).toEqual([{ why: '+' }]);
+  });
+
   test('that waits while the holder learns that it is to give the lock back comes to nothing', () => {
     const rig = leads().run(1990).later(20);
     rig.feed({ kind: 'tick' });
@@ -156,8 +166,11 @@ describe('a wish', () => {
     expect(rig.reports.filter(({ kind }) => kind === 'deposed')).toHaveLength(1);
   });
 
-  test('comes to nothing without rules for it', () => {
-    const rig = leader();
+  test.each([
+    { which: 'rules', settings: {} },
+    { which: 'a rule for renewals', settings: { notes: unwishing } },
+  ])('comes to nothing without $which', ({ settings }) => {
+    const rig = leader(new MemoryLock(), settings);
     wish(rig, 'a').run(6000);
     expect(rig.calls).toEqual(['renew', 'renew', 'renew']);
     expect(granted(rig)).toEqual([]);

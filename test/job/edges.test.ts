@@ -65,7 +65,32 @@ describe('a record', () => {
     expect(read(with1(4, 0))).toBe('record');
   });
 
+  const withCauses = (word: string, ...causes: unknown[]): object => ({
+    keys: [[three, word, 0, at, null, 'pod-b', ...causes]],
+  });
+
+  test('is read with ticks that were passed over, and with the schedule that they are of', () => {
+    expect(parseJobs(JSON.stringify({ ...good, ...withCauses('skipped', 'missed', 3), cursor: three }))).toMatchObject({
+      record: { entries: [{ key: three, outcome: { kind: 'skipped', why: 'missed', count: 3 } }] },
+    });
+    expect(read(withCauses('skipped', 'late', 1))).toBe('record');
+    expect(read({ schedule: '*/15 1-5,7 1 12 0 America/Argentina/ComodRivadavia' })).toBe('record');
+  });
+
   test.each<[string, object]>([
+    ['ticks passed over for no reason', withCauses('skipped')],
+    ['ticks passed over for a reason of nobody', withCauses('skipped', 'boredom', 3)],
+    ['ticks passed over that are not counted', withCauses('skipped', 'missed')],
+    ['no tick passed over', withCauses('skipped', 'missed', 0)],
+    ['fewer ticks passed over than none', withCauses('skipped', 'missed', -1)],
+    ['half a tick passed over', withCauses('skipped', 'missed', 1.5)],
+    ['ticks passed over for two reasons', withCauses('skipped', 'missed', 3, 'late')],
+    ['a success for two reasons', withCauses('ok', 'missed', 3)],
+    ['a schedule that is a number', { schedule: 5 }],
+    ['a schedule without a zone', { schedule: '0 3 * * *' }],
+    ['a schedule of words', { schedule: 'each night in Berlin at three' }],
+    ['a schedule in a list', { schedule: ['0 3 * * * UTC'] }],
+    ['a schedule with a tail', { schedule: '0 3 * * * UTC UTC' }],
     ['a key that is a number', with1(0, 7)],
     ['fewer attempts than none', with1(2, -1)],
     ['half an attempt', with1(2, 1.5)],

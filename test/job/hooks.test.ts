@@ -19,8 +19,9 @@ function called(...events: readonly Event[]): string[] {
   return events.flatMap((event) => {
     const told = hearing(heard, event);
     heard = told.heard;
-    if (told.hook === undefined) return [];
-    return [[told.hook, told.reason, told.status].filter((it) => it !== undefined).join(' ')];
+    if (told.calls === undefined) return [];
+    const { hook, reason, status } = told.calls;
+    return [[hook, reason, status].filter((it) => it !== undefined).join(' ')];
   });
 }
 
@@ -35,6 +36,7 @@ describe('hooks', () => {
     { name: 'two ends of one term', events: [elected, lost, released], calls: ['onAcquire released', 'onLose taken'] },
     { name: 'a candidate that never led', events: [lost, released], calls: [] },
     { name: 'what is no end of a term', events: [elected, { kind: 'renewed', latencyMs: 5 }, { kind: 'vanished', leading: true, waitMs: 0 }], calls: ['onAcquire released'] },
+    { name: 'the end of a term after what is none', events: [elected, { kind: 'renewed', latencyMs: 5 }, lost], calls: ['onAcquire released', 'onLose taken'] },
   ] satisfies readonly { name: string; events: Event[]; calls: string[] }[])('are called for $name: $calls', ({ events, calls }) => {
     expect(called(...events)).toEqual(calls);
   });
@@ -135,6 +137,20 @@ describe('a hook', () => {
     runs[0]?.end();
     await clock.pass(0);
     expect(lines()).toEqual(['echo onAcquire', 'echo onLose']);
+  });
+
+  test('begins as well long after the one before it has ended, and ends well without a word', async () => {
+    const { clock, lines, runs, warnings, hooks } = rig();
+    hooks.hear(elected);
+    await clock.pass(100);
+    runs[0]?.end();
+    await clock.pass(60_000);
+    hooks.hear(lost);
+    await clock.pass(100);
+    expect(lines()).toEqual(['echo onAcquire', 'echo onLose']);
+    runs[1]?.end();
+    await hooks.flush();
+    expect(warnings).toEqual([]);
   });
 
   test('that hangs is killed at its limit with a warning, and the next one begins', async () => {

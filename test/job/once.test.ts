@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import type { Page } from '../../src/elector/notes.ts';
 import type { Ending, Job } from '../../src/job/key.ts';
-import { attemptIn, notesOf, type WorkEnd } from '../../src/job/once.ts';
+import { attemptIn, notesOf, read, settledIn, type WorkEnd } from '../../src/job/once.ts';
 import { parseJobs } from '../../src/job/record.ts';
 
 const job: Job = { kind: 'key', key: 'v42', attempts: undefined };
@@ -94,6 +94,23 @@ test.each([
   if (!claims) expect(answer).toEqual({ verdict: { kind: 'clock-ahead', comesInMs } });
   // A key has no time.
   expect('note' in notesOf(job).taking(page({ serverMs }))).toBe(true);
+});
+
+test('a key that looks like a time to come is a key all the same', () => {
+  expect('note' in notesOf({ ...job, key: '2030-01-01T00:00:00Z' }).taking(page())).toBe(true);
+});
+
+test('the verdict on a key comes back as it was given', () => {
+  const verdict = notesOf(job).settled(page({ note: released(job, { kind: 'ok' }) }));
+  expect(settledIn(verdict)).toBe(verdict);
+});
+
+test('a note is read once for as long as it stays, since the core asks at every step', () => {
+  const note = taken(job);
+  const reading = read(note);
+  expect(read(note)).toBe(reading);
+  expect(read(undefined)).toEqual({ kind: 'absent' });
+  expect(read(note)).toEqual(reading);
 });
 
 test('the command is told its key, its attempt, and when anything succeeded last', () => {

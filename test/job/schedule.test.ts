@@ -2,50 +2,28 @@
 // passed over and why, when a failed one is tried again. And what the rules write for it. By records made by hand, on a
 // line with a tick each minute. Invariant under test: each tick up to the cursor is settled, and the cursor only grows.
 import { describe, expect, test } from 'vitest';
-import type { Page } from '../../src/elector/notes.ts';
 import type { Entry, JobRecord } from '../../src/job/record.ts';
-import { formatJobs, parseJobs, timeText } from '../../src/job/record.ts';
-import { dueOf, nextStart, notesOfSchedule, type Plan, skippedBetween, startOf, type Wish } from '../../src/job/schedule.ts';
-import { openSchedule, type Schedule } from '../../src/job/tick.ts';
-import { podA, podB } from './samples.ts';
-
-const t0 = Date.parse('2026-11-27T10:00:00Z');
-const minute = 60_000;
-const tick = (n: number): string => timeText(t0 + n * minute);
-
-function schedule(line = '* * * * *', zone = 'UTC'): Schedule {
-  const opened = openSchedule(line, zone, t0);
-  if ('fault' in opened) throw new Error(opened.fault);
-  return opened.value;
-}
-
-function plan(rest: Partial<Plan> = {}): Plan {
-  return {
-    ...{ schedule: schedule(), lock: 'ops/nightly', attempts: 1, catchUp: 'last', startDeadlineMs: undefined },
-    ...{ overlap: 'skip', jitterMs: 0, ...rest },
-  };
-}
-
-/** Settled up to a tick. */
-function record(cursor: number | undefined, rest: Partial<JobRecord> = {}): JobRecord {
-  return {
-    ...{ since: tick(-100), cursor: cursor === undefined ? undefined : tick(cursor), schedule: '* * * * * UTC' },
-    ...{ claim: undefined, entries: [], ...rest },
-  };
-}
-
-function entry(n: number, outcome: Entry['outcome'], attempts = 1, at = n): Entry {
-  return { key: tick(n), outcome, attempts, at: tick(at), tookMs: undefined, by: 'pod-b' };
-}
-
-function due(its: Plan, before: JobRecord, wallMs: number, instructions?: object) {
-  return dueOf(its, { note: formatJobs(before), instructions }, wallMs);
-}
-
-const begins = (n: number, skipped: object[] = []) => ({
-  kind: 'begin',
-  wish: { kind: 'begin', key: tick(n), isTick: true, skipped },
-});
+import { formatJobs, timeText } from '../../src/job/record.ts';
+import { dueOf, nextStart, skippedBetween, startOf, type Wish } from '../../src/job/schedule.ts';
+import { podB } from './samples.ts';
+import {
+  begin,
+  begins,
+  claim,
+  due,
+  entry,
+  minute,
+  noted,
+  now,
+  page,
+  plan,
+  record,
+  renewed,
+  rules,
+  schedule,
+  t0,
+  tick,
+} from './schedule-samples.ts';
 
 describe('of the ticks of a schedule', () => {
   test('the next one is waited for, when all before it are settled', () => {
@@ -191,34 +169,6 @@ describe('a tick that has begun', () => {
   test('is tried again at once where the other machine’s clock is ahead', () => {
     expect(due(plan({ attempts: 3 }), failed(1, 60), t0 + 3 * minute + 1)).toEqual(begins(3));
   });
-});
-
-// The rules.
-
-const rules = (its: Plan = plan()) => notesOfSchedule(its);
-
-function page(note: JobRecord | undefined, wallMs: number, rest: Partial<Page> = {}): Page {
-  const text = note && formatJobs(note);
-  return { note: text, work: undefined, identity: podA.identity, run: podA.run, wallMs, serverMs: undefined, ...rest };
-}
-
-function noted(answer: unknown): JobRecord {
-  const reading = parseJobs((answer as { note: string }).note);
-  if (reading.kind !== 'record') throw new Error(JSON.stringify(answer));
-  return reading.record;
-}
-
-function renewed(its: Plan, before: JobRecord, wish: Wish, wallMs: number, rest: Partial<Page> = {}) {
-  return rules(its).renewing?.(page(before, wallMs, rest), wish);
-}
-
-const now = t0 + 4 * minute + 500;
-const claim = { key: tick(4), isTick: true, attempt: 1, at: tick(4), by: 'pod-a', run: podA.run };
-const begin = (n: number, skipped: { upTo: string; why: 'missed'; count: number }[] = []): Wish => ({
-  kind: 'begin',
-  key: tick(n),
-  isTick: true,
-  skipped,
 });
 
 describe('the write that takes the lock', () => {

@@ -1,7 +1,7 @@
 // The words for why nothing is run for a key: each names the key, the process that ran it, and what to do.
 // To check: one line each, without a control character, whatever the record holds.
 import { expect, test } from 'vitest';
-import { outcomeText, settledSentence } from '../../src/job/tell.ts';
+import { outcomeText, outcomeWord, settledSentence } from '../../src/job/tell.ts';
 import type { Entry, Outcome } from '../../src/job/record.ts';
 
 const entry: Entry = {
@@ -43,11 +43,17 @@ test('a name that another candidate wrote cannot move the cursor', () => {
 });
 
 test.each([
-  [{ kind: 'ok' }, 'ok'],
-  [{ kind: 'failed', status: 137 }, 'failed with status 137'],
-  [{ kind: 'max-runtime' }, 'failed, since it ran for too long'],
-  [{ kind: 'interrupted' }, 'interrupted'],
-  [{ kind: 'unknown' }, 'of unknown outcome'],
-] satisfies [Outcome, string][])('an attempt that is %o', (outcome, text) => {
-  expect(outcomeText(outcome)).toBe(text);
+  [{ kind: 'ok' }, 'ok', 'ok'],
+  [{ kind: 'failed', status: 137 }, 'failed', 'failed with status 137'],
+  [{ kind: 'max-runtime' }, 'failed', 'failed, since it ran for too long'],
+  [{ kind: 'interrupted' }, 'interrupted', 'interrupted'],
+  [{ kind: 'unknown' }, 'unknown', 'of unknown outcome'],
+  [{ kind: 'skipped', why: 'late', count: 2 }, 'skipped', 'skipped (late)'],
+] satisfies [Outcome, string, string][])('an attempt that is %o is "%s" in a column, and "%s" in a sentence', (...row) => {
+  const [outcome, word, text] = row;
+  expect([outcomeWord(outcome), outcomeText(outcome)]).toEqual([word, text]);
+});
+
+test('an attempt whose command did not start is told as that', () => {
+  expect(outcomeText({ kind: 'unstarted' })).toBe('not started');
 });

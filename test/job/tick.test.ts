@@ -2,7 +2,16 @@
 // from any moment within them: machines that ask at different times mean the same tick.
 // To check: the windows are of 2026, and each zone's clock does change within them, which a test asks Node.
 import { describe, expect, test } from 'vitest';
-import { newestTick, newestTicks, openSchedule, type Schedule, ticksBetween } from '../../src/job/tick.ts';
+import {
+  comingTicks,
+  newestTick,
+  newestTicks,
+  openSchedule,
+  parseSchedule,
+  type Schedule,
+  shortestPeriodMs,
+  ticksBetween,
+} from '../../src/job/tick.ts';
 import { Calendar } from './calendar.ts';
 
 const hourMs = 3_600_000;
@@ -102,6 +111,10 @@ describe('the newest tick', () => {
     expect(newestTick(schedule('0 0 29 2 *'), Date.parse('2103-01-01T00:00:00Z'))).toBe('2096-02-29T00:00:00Z');
   });
 
+  test('is none before the first that the calendar has', () => {
+    expect(newestTick(schedule('0 0 29 2 *'), Date.parse('0000-01-01T00:00:00Z'))).toBeUndefined();
+  });
+
   test('is of either day where a line names a day of the month and one of the week', () => {
     const either = schedule('0 3 1 * mon');
     expect(newestTick(either, Date.parse('2026-12-06T00:00:00Z'))).toBe('2026-12-01T03:00:00Z');
@@ -115,7 +128,61 @@ describe('the newest tick', () => {
   });
 });
 
+describe('the ticks to come', () => {
+  const leap = schedule('0 0 29 2 *');
+  const texts = (ticks: readonly number[]): string[] => ticks.map((tick) => new Date(tick).toISOString().slice(0, 16));
+
+  test('begin after the instant, and are as many as are asked for', () => {
+    const nightly = schedule('0 3 * * *', 'Europe/Berlin');
+    expect(texts(comingTicks(nightly, Date.parse('2026-11-26T02:00:00Z'), 2))).toEqual([
+      ...['2026-11-27T02:00', '2026-11-28T02:00'],
+    ]);
+    expect(texts(comingTicks(nightly, Date.parse('2026-11-26T01:59:59.999Z'), 1))).toEqual(['2026-11-26T02:00']);
+    expect(comingTicks(nightly, november, 0)).toEqual([]);
+  });
+
+  test('up to another instant include that one, and are no more than are wanted', () => {
+    const [from, to] = ['2026-11-26T00:00:00Z', '2026-11-26T03:00:00Z'].map((text) => Date.parse(text));
+    const hourly = schedule('0 * * * *');
+    expect(texts(ticksBetween(hourly, from ?? 0, to ?? 0, 9))).toEqual([
+      ...['2026-11-26T01:00', '2026-11-26T02:00', '2026-11-26T03:00'],
+    ]);
+    expect(texts(ticksBetween(hourly, from ?? 0, to ?? 0, 2))).toEqual(['2026-11-26T01:00', '2026-11-26T02:00']);
+    expect(ticksBetween(hourly, from ?? 0, (from ?? 0) + hourMs - 1, 9)).toEqual([]);
+  });
+
+  test('are none after the last that the calendar has', () => {
+    const late = Date.parse('9997-01-01T00:00:00Z');
+    expect(ticksBetween(leap, late, Infinity, 3)).toEqual([]);
+    expect(comingTicks(leap, late, 3)).toEqual([]);
+  });
+
+  test.each([
+    { line: '0,10 * * * *', zone: 'UTC', ms: 600_000 },
+    { line: '0 3 * * *', zone: 'UTC', ms: 24 * hourMs },
+    // The night in March.
+    { line: '0 3 * * *', zone: 'Europe/Berlin', ms: 23 * hourMs },
+    { line: '0 9 * * 1,4', zone: 'UTC', ms: 72 * hourMs },
+    { line: '0 0 29 2 *', zone: 'UTC', ms: 1461 * 24 * hourMs },
+  ])('of $line in $zone are $ms ms apart at the least', ({ line, zone, ms }) => {
+    expect(shortestPeriodMs(schedule(line, zone), november)).toBe(ms);
+  });
+});
+
 describe('a schedule', () => {
+  test('is read from a record as the line and zone that it was written by', () => {
+    for (const [line, zone] of [['*/10 1-3 * * mon', 'Europe/Berlin'], ['0 3 * * *', 'UTC']] as const) {
+      expect(parseSchedule(`${line} ${zone}`, november)).toMatchObject({ value: { line: schedule(line).line, zone } });
+    }
+  });
+
+  test.each(['', '0 3 * * *', '0 3 * * UTC', '0 3 * * * Europe/Berln', '0 3 * * * UTC UTC', '0 0 30 2 * UTC'])(
+    'is not read from "%s"',
+    (spec) => {
+      expect(parseSchedule(spec, november)).toHaveProperty('fault');
+    },
+  );
+
   test.each(['0 0 30 2 *', '0 0 31 2,4,6,9,11 *', '0 0 31 feb *'])('that never comes is refused: %s', (line) => {
     const opened = openSchedule(line, 'UTC', november);
     expect(opened).toHaveProperty('fault', expect.stringMatching(/ never comes: no month that it names has such a day$/));

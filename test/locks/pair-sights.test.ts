@@ -88,6 +88,37 @@ test('a holder that is between the two writes by which it takes what it had rele
 });
 
 test.each([
+  ['is that of the first', { note: 'one' }, { note: 'two' }, 'one'],
+  ['is that of the second, where the first has none', {}, { note: 'two' }, 'two'],
+  ['is that of the first, where the second has none', { note: 'one' }, {}, 'one'],
+  ['may be empty', { note: '' }, { note: 'two' }, ''],
+])('the note of a pair %s', async (_, one, two, note) => {
+  const both = await shown({ ...sight(4, alices, signed(2)), ...one }, { ...sight(9, alices, signed(2)), ...two });
+  expect(both).toMatchObject({ note });
+  // The record is that of the second, which is the older.
+  const between = await shown({ ...sight(4, later, signed(3)), ...one }, { ...sight(9, alices, signed(2)), ...two });
+  expect(between).toMatchObject({ record: alices, note });
+});
+
+test.each([
+  ['first', { instructions: { pause: 'move' } }, {}],
+  ['second', {}, { instructions: { pause: 'move' } }],
+  ['first, whatever is asked at the other', { instructions: { pause: 'move' } }, { instructions: { run: 'now' } }],
+])('what is asked at the %s object of a pair is asked of it', async (_, one, two) => {
+  const both = await shown({ ...sight(4, alices, signed(1)), ...one }, { ...sight(9, alices, signed(1)), ...two });
+  expect(both).toMatchObject({ instructions: { pause: 'move' } });
+  expect(both).not.toHaveProperty('note');
+});
+
+test('a pair shows what stands beside a half that is of another, and nothing beside what cannot be read', async () => {
+  const one = { ...sight(4, alices, signed(1, others)), note: 'a', instructions: { pause: 'move' } };
+  expect(await shown(one, absent)).toMatchObject({ note: 'a', instructions: { pause: 'move' } });
+  expect(await shown(one, odd(9, 'odd'))).toEqual({
+    ...{ kind: 'unreadable', text: `${JSON.stringify(alices)} odd`, version: at(4, 9) },
+  });
+});
+
+test.each([
   ['of two runs', signed(1), signed(2, others)],
   ['of which one is unsigned', signed(1), undefined],
   ['of which neither is signed', undefined, undefined],

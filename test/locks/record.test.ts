@@ -172,4 +172,16 @@ describe('an alteration', () => {
     const signature = { ...sent.signature, number: 2 };
     expect(alterationOf(sent, { record, signature })).toBe('the annotation leader-run/holder is another');
   });
+
+  test('is one of the note, missing or another', () => {
+    const noted = { ...sent, note: 'a' };
+    expect(alterationOf(noted, { ...sent, note: 'a' })).toBeUndefined();
+    expect(alterationOf(noted, sent)).toBe('the annotation leader-run/job is missing');
+    expect(alterationOf(noted, { ...sent, note: 'b' })).toBe('the annotation leader-run/job is another');
+    expect(alterationOf(noted, { ...sent, note: '' })).toBe('the annotation leader-run/job is another');
+  });
+
+  test('is none of a note that was not sent, and may stand there', () => {
+    expect(alterationOf(sent, { ...sent, note: 'b' })).toBeUndefined();
+  });
 });

@@ -1,6 +1,6 @@
 // Records in annotations as other electors write them: what is read from each, and what is told about it.
 import { describe, expect, test } from 'vitest';
-import { annotationLock, leaderAnnotation } from '../../../src/locks/kube/annotation.ts';
+import { annotationLock, isAnnotated, leaderAnnotation } from '../../../src/locks/kube/annotation.ts';
 import { taken } from '../../../src/locks/record.ts';
 import { MemoryApi } from '../../helpers/memory-api.ts';
 
@@ -23,6 +23,13 @@ async function decoded(text: string) {
   const { sighting } = answer;
   return { seen: sighting.kind === 'record' ? sighting.record : sighting.text, warnings };
 }
+
+test('an object is a lock among others if it has the annotation, whatever that says', () => {
+  const annotated = (text: unknown) => ({ kind: 'ConfigMap', metadata: { annotations: { [leaderAnnotation]: text } } });
+  for (const text of ['{"holderIdentity":"bob"}', 'odd']) expect(isAnnotated(annotated(text))).toBe(true);
+  for (const other of [annotated(undefined), { metadata: { annotations: { note: 'x' } } }, { metadata: {} }, {}])
+    expect(isAnnotated(other)).toBe(false);
+});
 
 describe('a record', () => {
   test('of client-go is read as it is, with times as a Lease has them', async () => {

@@ -61,6 +61,23 @@ describe('a sighting', () => {
     }
   });
 
+  test('bears the note and what is asked, where they are texts', () => {
+    const asked = { 'leader-run/pause': 'move', 'leader-run/run': 'now' };
+    expect(seen({ annotations: { 'leader-run/job': '{}', ...asked } })).toMatchObject({
+      note: '{}',
+      instructions: { pause: 'move', run: 'now' },
+    });
+    expect(seen({ annotations: { 'leader-run/job': '' } })).toMatchObject({ note: '' });
+  });
+
+  test.each([
+    ['are no annotations', {}],
+    ['are those of others alone', { annotations: { note: 'x', ...signed } }],
+    ['is none of them a text', { annotations: { 'leader-run/job': 7, 'leader-run/pause': null } }],
+  ])('bears neither note nor what is asked where there %s', (_, metadata) => {
+    expect(Object.keys(seen(metadata)).sort()).toEqual(['kind', 'record', 'signature', 'version']);
+  });
+
   test.each([
     [1999, 999],
     [1000, 0],
@@ -98,6 +115,32 @@ describe('what is sent', () => {
       more: 1,
       metadata: { ...lease.metadata, annotations: { note: 'x', ...signed } },
       spec: { ...record, strategy: 'x' },
+    });
+  });
+
+  const beside = { note: 'x', 'leader-run/job': '{}', 'leader-run/pause': 'move' };
+  const noted = { ...lease, metadata: { ...lease.metadata, annotations: { ...beside, ...signed } } };
+
+  test('leaves the note and what is asked as they are, where nothing is said of them', () => {
+    expect(replacement(noted, leaseShape, { record, signature })).toEqual(noted);
+    expect(creation('a', 'b', leaseShape, { record, signature })['metadata']).toHaveProperty('annotations', signed);
+  });
+
+  test.each(['{"a":1}', ''])('has the note %j in the place of the one before', (note) => {
+    const metadata = { ...lease.metadata, annotations: { ...beside, 'leader-run/job': note, ...signed } };
+    expect(replacement(noted, leaseShape, { record, signature, note })).toEqual({ ...noted, metadata });
+    const made = { namespace: 'a', name: 'b', annotations: { 'leader-run/job': note, ...signed } };
+    expect(creation('a', 'b', leaseShape, { record, signature, note })['metadata']).toEqual(made);
+  });
+
+  test('has all that is asked from now on in the place of all that was, as the server reads it', () => {
+    const sent = replacement(noted, leaseShape, { record, signature, instructions: { run: 'now' } });
+    expect(JSON.parse(JSON.stringify(sent))).toEqual({
+      ...noted,
+      metadata: {
+        ...lease.metadata,
+        annotations: { note: 'x', 'leader-run/job': '{}', 'leader-run/run': 'now', ...signed },
+      },
     });
   });
 

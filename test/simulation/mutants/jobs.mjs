@@ -5,7 +5,7 @@
 import { jobs, schedules, unit } from './suites.mjs';
 
 export const mutants = [
-  { name: 'an outcome is not in the write that gives the lock back', file: 'src/elector/plan.ts', find: 'const note = s.settings.notes?.releasing(pageOf(s, now));', replace: 'const note = undefined;', suites: jobs },
+  { name: 'an outcome is not in the write that gives the lock back', file: 'src/elector/plan.ts', find: 'const note = s.settings.notes?.releasing(pageOf(s, observation, now));', replace: 'const note = undefined;', suites: jobs },
   { name: 'a claim is not in the write that takes the lock', file: 'src/elector/plan.ts', find: "const note = taking && 'note' in taking ? taking.note : undefined;", replace: 'const note = undefined;', suites: jobs },
   { name: 'the last key alone is remembered', file: 'src/job/record.ts', find: 'const entries = record.entries.slice(0, mostEntries);', replace: 'const entries = record.entries.slice(0, 1);', suites: jobs },
   { name: 'what leader-run stopped counts as the command says', file: 'src/work.ts', find: "if (why !== 'ended' || end.failure !== undefined) return { kind: 'interrupted' };", replace: '', suites: jobs },
