@@ -84,7 +84,7 @@ export class Metrics {
 
   /** In Prometheus' text format, version 0.0.4. */
   text(view: View): string {
-    const of = { lock: view.lock };
+    const of = labels({ lock: view.lock });
     return [
       ...this.#ofCandidate(view, of),
       ...lockFamilies(view, of),
@@ -99,9 +99,9 @@ export class Metrics {
       gauge(
         'leader_election_master_status',
         'Whether this candidate leads (the name that client-go gives it).',
-        one({ name: view.lock }, glance?.isLeading === true),
+        one(labels({ name: view.lock }), glance?.isLeading === true),
       ),
-      gauge('leader_run_info', 'About this candidate.', one({ ...of, identity, version, guardian }, true)),
+      gauge('leader_run_info', 'About this candidate.', one(`${of},${labels({ identity, version, guardian })}`, true)),
       gauge('leader_run_guarded', 'Whether a guardian is there for the command, if one runs.', one(of, isGuarded)),
       gauge('leader_run_requests_failing', 'Whether requests to the lock come to nothing.', one(of, this.#isFailing)),
       gauge('leader_run_command_running', 'Whether the command runs here.', one(of, this.#isRunning)),
@@ -138,7 +138,9 @@ export class Metrics {
     const { count, sumS } = this.#renewals;
     const limits = bucketLimits.map((limit, i) => [String(limit), this.#buckets[i] ?? 0] as const);
     return family(name, 'histogram', 'How long renewals took.', [
-      ...[...limits, ['+Inf', count] as const].map(([le, below]) => [`${name}_bucket`, { ...of, le }, below] as const),
+      ...[...limits, ['+Inf', count] as const].map(
+        ([le, below]) => [`${name}_bucket`, `${of},le="${le}"`, below] as const,
+      ),
       [`${name}_sum`, of, sumS],
       [`${name}_count`, of, count],
     ]);
@@ -194,16 +196,17 @@ function jobFamilies({ job, nextMs }: View, of: Labels): string[] {
   ];
 }
 
-type Labels = Readonly<Record<string, string>>;
+/** As they are written: made once for each answer, of which most lines have the same. */
+type Labels = string;
 type Sample = readonly [name: string, labels: Labels, value: number];
 type Samples = readonly (readonly [Labels, number])[];
 
-function one(labels: Labels, isSo: boolean): Samples {
-  return [[labels, isSo ? 1 : 0]];
+function one(of: Labels, isSo: boolean): Samples {
+  return [[of, isSo ? 1 : 0]];
 }
 
 function by(label: string, counts: Readonly<Record<string, number>>, of: Labels): Samples {
-  return Object.entries(counts).map(([name, count]) => [{ ...of, [label]: name }, count] as const);
+  return Object.entries(counts).map(([name, count]) => [`${of},${label}="${name}"`, count] as const);
 }
 
 function gauge(name: string, help: string, samples: Samples): string {
@@ -211,7 +214,7 @@ function gauge(name: string, help: string, samples: Samples): string {
     name,
     'gauge',
     help,
-    samples.map(([labels, value]) => [name, labels, value] as const),
+    samples.map(([of, value]) => [name, of, value] as const),
   );
 }
 
@@ -221,17 +224,17 @@ function counter(name: string, help: string, samples: Samples): string {
     total,
     'counter',
     help,
-    samples.map(([labels, value]) => [total, labels, value] as const),
+    samples.map(([of, value]) => [total, of, value] as const),
   );
 }
 
 function family(name: string, type: string, help: string, samples: readonly Sample[]): string {
-  const lines = samples.map(([its, labels, value]) => `${its}{${labelText(labels)}} ${String(value)}\n`);
+  const lines = samples.map(([its, of, value]) => `${its}{${of}} ${String(value)}\n`);
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
 }
 
-function labelText(labels: Labels): string {
-  return Object.entries(labels)
+function labels(texts: Readonly<Record<string, string>>): Labels {
+  return Object.entries(texts)
     .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (it) => (it === '\n' ? '\\n' : `\\${it}`))}"`)
     .join(',');
 }
