@@ -58,14 +58,15 @@ export async function openListening(
     show: ({ lock, elector, supervisor, job, rounds }) => {
       const counter = new JobCounter({ job, attempts: rounds?.attempts, sinceMs: clock.now().wall });
       const look = (): void => {
-        counter.see(elector.glance()?.note);
+        const glance = elector.glance();
+        if (glance) counter.see(glance.note);
         cancelLook = clock.after(lookEveryMs, look);
       };
       look();
       view = () => {
         const wallMs = clock.now().wall;
         const glance = elector.glance();
-        counter.see(glance?.note);
+        if (glance) counter.see(glance.note);
         const next = rounds?.nextAfter(wallMs);
         return {
           ...{ lock, identity, version, wallMs, glance },

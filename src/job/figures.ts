@@ -33,22 +33,23 @@ const nobody = { identity: '', run: '', started: undefined };
 export class JobCounter {
   readonly #counted: Counted;
   readonly #runs: Record<CountedOutcome, number> = { ok: 0, failed: 0, interrupted: 0, unknown: 0, skipped: 0 };
-  #note: string | undefined;
-  /** As of the last look: what was counted of each key. Undefined: no record was seen yet. */
-  #known: ReadonlyMap<string, string> | undefined;
+  /** As of the last look. Undefined: there was none. */
+  #seen: { readonly note: string | undefined } | undefined;
   #reading: Reading = { kind: 'absent' };
+  /** What was counted of each key. Undefined: it is not known what there was when this process began to look. */
+  #known: ReadonlyMap<string, string> | undefined;
 
   constructor(counted: Counted) {
     this.#counted = counted;
   }
 
-  /** `note`: what lies beside the lock's record. To be called often: entries are forgotten. */
+  /** `note`: what lies beside the lock's record, which was looked at. To be called often: entries are forgotten. */
   see(note: string | undefined): void {
-    if (note === this.#note) return;
-    this.#note = note;
+    if (this.#seen && note === this.#seen.note) return;
+    this.#seen = { note };
     this.#reading = parseJobs(note);
-    if (this.#reading.kind !== 'record') return;
-    const { entries } = this.#reading.record;
+    if (this.#reading.kind === 'unreadable') return;
+    const entries = this.#reading.kind === 'record' ? this.#reading.record.entries : [];
     for (const entry of this.#known ? entries : []) {
       if (this.#known?.get(entry.key) === stampOf(entry)) continue;
       const { outcome } = entry;

@@ -44,6 +44,20 @@ describe('runs', () => {
     expect(jobs.figures()?.runs).toEqual({ ok: 1, failed: 0, interrupted: 0, unknown: 1, skipped: 7 });
   });
 
+  test('are counted from the first one on where the lock remembered nothing', () => {
+    const jobs = counter();
+    jobs.see(undefined);
+    jobs.see(note(entry('v1', ok)));
+    expect(jobs.figures()?.runs).toMatchObject({ ok: 1 });
+  });
+
+  test('of a record that could not be read at first are not counted', () => {
+    const jobs = counter();
+    jobs.see('rubbish');
+    jobs.see(note(entry('v1', ok)));
+    expect(jobs.figures()?.runs).toMatchObject({ ok: 0 });
+  });
+
   test('are not lost to a record that cannot be read for a while', () => {
     const jobs = counter();
     jobs.see(note(entry('v1', ok)));
