@@ -11,7 +11,9 @@ import type { Event } from '../src/observe/events.ts';
 import type { Reason } from '../src/job/hooks.ts';
 import { attemptIn } from '../src/job/once.ts';
 import { formatJobs } from '../src/job/record.ts';
+import { Metrics } from '../src/observe/metrics.ts';
 import { levelOf, sentence } from '../src/observe/sentences.ts';
+import { viewOf } from './helpers/view.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -148,6 +150,22 @@ describe('docs/logs.md', () => {
       const event = { kind, ...fields } as unknown as Event;
       expect([level, message]).toEqual([levelOf(event), sentence(event)]);
     }
+  });
+});
+
+describe('docs/metrics.md', () => {
+  test('names the series that there are, with their types and labels', () => {
+    const metrics = new Metrics({ isHealthChecked: true });
+    metrics.hear({ kind: 'elected', token: '1', transitions: 0, handOverMs: 12 });
+    const runs = { ok: 0, failed: 0, interrupted: 0, unknown: 0, skipped: 0 };
+    const job = { lastSuccessMs: 0, lastDurationMs: 0, runs, isGivenUp: false };
+    const text = metrics.text(viewOf({ job, nextMs: 0 }));
+    const written = [...text.matchAll(/^# TYPE (\w+) (\w+)\n\w+\{(.*)\}/gm)].map(([, name, type, labels = '']) => {
+      const names = [...labels.matchAll(/(\w+)="/g)].map(([, label]) => label).filter((label) => label !== 'le');
+      return `${name}{${names.join()}} ${type}`;
+    });
+    const rows = [...read('docs/metrics.md').matchAll(/^\| `(\w+\{[\w,]+\})` \| (\w+) \|/gm)];
+    expect(rows.map(([, series, type]) => `${series} ${type}`).sort()).toEqual(written.sort());
   });
 });
 
