@@ -11,6 +11,7 @@ import { findCommand } from '../../child/lookup.ts';
 import { procBlindness, procFault } from '../../child/sweep.ts';
 import type { Clock } from '../../clock.ts';
 import { messageOf } from '../../common/errors.ts';
+import { isJson } from '../../common/json.ts';
 import { printable } from '../../common/printable.ts';
 import { span } from '../../common/quantity.ts';
 import type { FolderState, OwnPod } from '../../locks/examination.ts';
@@ -24,12 +25,14 @@ export async function judgeMachine(
   clock: Clock,
 ): Promise<Judged[]> {
   const command = config.command === '' ? [] : [judgeCommand(config.command, env['PATH'])];
-  const hooks = config.hooks && hookFault();
+  const hooks = (config.hooks ?? config.health?.line) && hookFault();
+  const place = config.listen && (await judgePlace(config.listen, config.lock.name));
   return [
     ...command,
     await judgeGuardian(config.guardian, clock),
     judgeProcesses(process.platform, procFault(), procBlindness()),
     ...(hooks === undefined ? [] : [{ name: 'hooks', verdict: 'FAIL', text: hooks } as const]),
+    ...(place ? [place] : []),
     ...judgeEnvironment(environmentWarnings(env, pid)),
   ];
 }
@@ -76,6 +79,37 @@ export function judgeEnvironment(warnings: readonly string[]): Judged[] {
   if (warnings.length === 0)
     return [{ name, verdict: 'ok', text: 'no variable means something else than with a bare start' }];
   return warnings.map((text) => ({ name, verdict: 'warn', text }));
+}
+
+/** Listens there for a moment. A leader-run of this very lock may do so already: doctor is asked in its pod as well. */
+export async function judgePlace(listen: NonNullable<Config['listen']>, lockName: string): Promise<Judged> {
+  const name = 'listen';
+  const { openEndpoint } = await import('../../observe/endpoint.ts');
+  try {
+    const endpoint = await openEndpoint({ ...listen, view: () => undefined, metrics: () => '' });
+    endpoint.close();
+    return { name, verdict: 'ok', text: `requests can be answered at ${endpoint.url}` };
+  } catch (error) {
+    const lock = await lockAnswering(listen);
+    if (lock?.split('/').at(-1) === lockName)
+      return { name, verdict: 'ok', text: `a leader-run for ${printable(lock)} answers requests there already` };
+    return { name, verdict: 'FAIL', text: messageOf(error) };
+  }
+}
+
+const askMs = 1000;
+
+/** Whose leader-run answers at a place; undefined: none does. */
+async function lockAnswering({ host, port }: NonNullable<Config['listen']>): Promise<string | undefined> {
+  // At all addresses means at this machine's own as well.
+  const hostname = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[host] ?? (host.includes(':') ? `[${host}]` : host);
+  try {
+    const answer = await fetch(`http://${hostname}:${String(port)}/leader`, { signal: AbortSignal.timeout(askMs) });
+    const body: unknown = await answer.json();
+    return isJson(body) && typeof body['lock'] === 'string' ? body['lock'] : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export function judgeTiming({ timing, stopGraceMs }: Pick<Config, 'timing' | 'stopGraceMs'>): Judged {

@@ -1,5 +1,7 @@
 // What doctor makes of the place in which the command will run: each verdict, at the bounds where it changes.
 // To check: the guardian is a real one; where it is Node is seen by test/process, which has the bundle.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import {
@@ -8,6 +10,7 @@ import {
   judgeFolder,
   judgeGrace,
   judgeGuardian,
+  judgePlace,
   judgeProcesses,
   judgeTiming,
 } from '../../../src/commands/doctor/here.ts';
@@ -35,6 +38,36 @@ test.each([
   const judged = judgeProcesses(platform, fault, blindness);
   expect(judged).toMatchObject({ name: 'processes', verdict });
   expect([fault ?? blindness ?? judged.text]).toContain(judged.text);
+});
+
+describe('the place of --listen', () => {
+  /** Answers each request with a text, for as long as `use` takes. */
+  async function taken<T>(text: string, use: (port: number) => Promise<T>): Promise<T> {
+    const server: Server = createServer((_, response) => response.end(text));
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    try {
+      return await use((server.address() as AddressInfo).port);
+    } finally {
+      server.close();
+    }
+  }
+
+  test('is ok where a run could listen, and is free again after that', async () => {
+    const { text, verdict } = await judgePlace({ host: '127.0.0.1', port: 0 }, 'nightly');
+    expect([verdict, text]).toEqual(['ok', expect.stringMatching(/^requests can be answered at http:\/\/127\.0\.0\.1:\d+$/)]);
+    const port = Number(new URL(text.split(' ').at(-1) ?? '').port);
+    expect(await judgePlace({ host: '127.0.0.1', port }, 'nightly')).toMatchObject({ verdict: 'ok' });
+  });
+
+  test('is ok where a leader-run of the same lock answers, as in a pod that runs', async () => {
+    const judged = await taken('{"lock":"ops/nightly"}', (port) => judgePlace({ host: '127.0.0.1', port }, 'nightly'));
+    expect(judged).toMatchObject({ verdict: 'ok', text: 'a leader-run for ops/nightly answers requests there already' });
+  });
+
+  test.each(['{"lock":"ops/other"}', '{}', 'null', 'hello'])('is a failure where another program answers: %s', async (text) => {
+    const judged = await taken(text, (port) => judgePlace({ host: '127.0.0.1', port }, 'nightly'));
+    expect(judged).toMatchObject({ verdict: 'FAIL', text: expect.stringContaining('another program listens there') as string });
+  });
 });
 
 test('the environment is ok, or a warning for each thing', () => {
