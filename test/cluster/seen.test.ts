@@ -134,11 +134,13 @@ onServers('what is seen', ({ client }) => {
     };
     const rows: Row[] = [];
     const wanted: Row[] = [];
-    const row = async (what: string, metrics: string, wishes: Omit<Row, 'what' | 'metrics'>, pod: string): Promise<void> => {
+    type Wishes = Omit<Row, 'what' | 'metrics'>;
+    const row = async (what: string, metrics: string, wishes: Wishes, pod: string): Promise<void> => {
       await seen(metrics, 60_000);
       const its = { status: await status(), events: await events(...wishes.events.split(', ')) };
-      rows.push({ what, metrics: metrics.replace(namespace, 'ops'), ...its, label: await label(pod), alerts: await alerts() });
-      wanted.push({ what, metrics: metrics.replace(namespace, 'ops'), ...wishes });
+      const shown = metrics.replace(namespace, 'ops');
+      rows.push({ what, metrics: shown, ...its, label: await label(pod), alerts: await alerts() });
+      wanted.push({ what, metrics: shown, ...wishes });
     };
 
     for (const pod of ['a', 'b', 'c']) await start(pod);
