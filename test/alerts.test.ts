@@ -93,7 +93,7 @@ const cases: readonly Case[] = [
   {
     title: 'a leader is gone, is shown for three more scrapes, and another leads',
     series: { ...whole('a', '12*v stale _'), 'master_status b': '9*0 1' },
-    ...{ after: 4, fires: [] },
+    ...{ after: 2.75, fires: [] },
   },
   {
     title: "two lead two locks, and two other programs have client-go's metric under one name",
@@ -192,7 +192,7 @@ function testFile({ series, after, stepS = 15, fires }: Case): string {
         promql_expr_test: [
           {
             expr: 'count by (alertname, lock) (ALERTS{alertstate="firing"})',
-            eval_time: `${after}m`,
+            eval_time: `${after * 60}s`,
             exp_samples: fires.map((alert) => ({ labels: `{alertname="${alert}",${lock}}`, value: 1 })),
           },
         ],
