@@ -140,6 +140,7 @@ const packageOwners: Readonly<Record<string, string>> = {
 /** Timers outside src/clock.ts. None of them judges a lease: the clock's instants alone do. */
 const timerReasons: Readonly<Record<string, string>> = {
   'src/child/gate/gate-node.ts': 'a process of its own, which waits for the signal that it sent itself',
+  'src/commands/doctor/here.ts': 'limit of a question to a port of this machine',
   'src/kube-api/http2.ts': 'health of a connection: a late answer closes it',
   'src/kube-api/config/exec-plugin.ts': 'limit of a credential plugin that is renewed in the background',
   'src/kube-api/failure.ts': "a request's limit, which ends the request",

@@ -1,6 +1,6 @@
 // What an operator sees of three replicas with all that shows them switched on, at a roll-out, a step-down, a pause, a
-// killed leader and a right that is taken away: the verb status, the metrics in a real Prometheus, the alerts, the
-// Events and the pod's label each say what the documents say. Prints it as a table, and asserts each cell.
+// killed leader and a right that is taken away: the verbs status and doctor, the metrics in a real Prometheus, the
+// alerts, the Events and the pod's label each say what the documents say. Prints it as a table, and asserts each cell.
 // Knows no reason: what happens to whom is asked of the candidates' logs alone.
 // To check: a cell is read after Prometheus has scraped what it tells, and alerts are those that fired since the row
 // before; the rules are the file's own, with shortened times.
@@ -27,6 +27,8 @@ interface Row {
   readonly alerts: string;
   readonly events: string;
   readonly label: string;
+  /** What it does not find well, asked as the candidates' account. */
+  readonly doctor: string;
 }
 
 onServers('what is seen', ({ client }) => {
@@ -49,6 +51,7 @@ onServers('what is seen', ({ client }) => {
     const runs = new Map<string, Run>();
     const targets = new Map<string, string>();
     const admin = await stage.file('admin.operator', client.kubeconfig({ user: 'admin', namespace }));
+    const worker = await stage.file('worker.operator', client.kubeconfig({ user: 'worker', namespace }));
 
     const start = async (pod: string): Promise<void> => {
       const metadata = { name: pod, labels: { app: lockName } };
@@ -73,8 +76,8 @@ onServers('what is seen', ({ client }) => {
       targets.delete(pod);
       await prometheus.scrape(Object.fromEntries(targets));
     };
-    const ask = async (...words: string[]): Promise<string> => {
-      const its = [...words, '--lock', name, '--kubeconfig', admin];
+    const ask = async (words: readonly string[], kubeconfig = admin): Promise<string> => {
+      const its = [...words, '--lock', name, '--kubeconfig', kubeconfig];
       const env = { PATH: process.env['PATH'], HOME: stage.folder };
       const run = new Run({ name: words[0] ?? '', words: [process.execPath, leaderRun, ...its], env });
       await run.end(90_000);
@@ -127,20 +130,27 @@ onServers('what is seen', ({ client }) => {
       return fired.map(({ metric }) => metric['alertname'] ?? '').sort().join();
     };
     const status = async (): Promise<string> => {
-      const { state, holder, paused } = JSON.parse(await ask('status', '-o', 'json')) as {
+      const { state, holder, paused } = JSON.parse(await ask(['status', '-o', 'json'])) as {
         state: string; holder: string | null; paused: { reason: string } | null;
       };
       return [state, holder ?? 'nobody', ...(paused ? [`paused: ${paused.reason.replace(/, by .*/, '')}`] : [])].join(', ');
     };
+    const doctor = async (): Promise<string> => {
+      const { checks } = JSON.parse(await ask(['doctor', '-o', 'json', '--lease-duration', '6s'], worker)) as {
+        checks: { section: string; name: string; verdict: string }[];
+      };
+      const found = checks.filter(({ verdict }) => verdict === 'warn' || verdict === 'fail');
+      return found.map((each) => `${each.verdict} ${each.name}`).join(', ');
+    };
     const rows: Row[] = [];
     const wanted: Row[] = [];
-    type Wishes = Omit<Row, 'what' | 'metrics'>;
+    type Wishes = Omit<Row, 'what' | 'metrics' | 'doctor'> & { readonly doctor?: string };
     const row = async (what: string, metrics: string, wishes: Wishes, pod: string): Promise<void> => {
       await seen(metrics, 60_000);
       const its = { status: await status(), events: await events(...wishes.events.split(', ')) };
       const shown = metrics.replace(namespace, 'ops');
-      rows.push({ what, metrics: shown, ...its, label: await label(pod), alerts: await alerts() });
-      wanted.push({ what, metrics: shown, ...wishes });
+      rows.push({ what, metrics: shown, ...its, label: await label(pod), alerts: await alerts(), doctor: await doctor() });
+      wanted.push({ what, metrics: shown, doctor: '', ...wishes });
     };
 
     for (const pod of ['a', 'b', 'c']) await start(pod);
@@ -157,7 +167,7 @@ onServers('what is seen', ({ client }) => {
       events: [`${first} stopped leading`, `${second} became leader`].sort().join(', '),
     }, second);
 
-    await ask('step-down');
+    await ask(['step-down']);
     await seen(`leader_election_master_status{instance="${second}"} == 0`);
     const third = await leads();
     await row('step-down', `leader_run_terms_given_back_total{instance="${second}",by="step-down"} == 1`, {
@@ -165,13 +175,13 @@ onServers('what is seen', ({ client }) => {
       events: [`${second} stopped leading`, `${third} became leader`].sort().join(', '),
     }, third);
 
-    await ask('pause', '--reason', 'move');
+    await ask(['pause', '--reason', 'move']);
     await seen('ALERTS{alertstate="firing"}', 90_000);
     await row('pause', `min(leader_run_paused{lock="${name}"}) == 1`, {
-      ...{ status: 'free, nobody, paused: move', alerts: 'LeaderRunPausedForADay', label: '' },
+      ...{ status: 'free, nobody, paused: move', alerts: 'LeaderRunPausedForADay', label: '', doctor: 'warn pause' },
       events: `${third} stopped leading`,
     }, '');
-    await ask('resume');
+    await ask(['resume']);
     const fourth = await leads();
     // It had fired until then.
     await seen(`absent(ALERTS{alertstate="firing"})`);
@@ -196,6 +206,7 @@ onServers('what is seen', ({ client }) => {
     await row('forbidden', `min(leader_run_requests_failing{lock="${name}"}) == 1`, {
       ...{ status: `over, ${fifth}`, label: '', events: `${fifth} stopped leading` },
       alerts: 'LeaderRunNobodyLeads,LeaderRunRequestsFailing',
+      doctor: 'fail lock leases',
     }, '');
 
     console.table(rows);
