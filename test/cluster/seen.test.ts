@@ -149,7 +149,8 @@ onServers('what is seen', ({ client }) => {
       await seen(metrics, 60_000);
       const its = { status: await status(), events: await events(...wishes.events.split(', ')) };
       const shown = metrics.replace(namespace, 'ops');
-      rows.push({ what, metrics: shown, ...its, label: await label(pod), alerts: await alerts(), doctor: await doctor() });
+      const last = { label: await label(pod), alerts: await alerts(), doctor: await doctor() };
+      rows.push({ what, metrics: shown, ...its, ...last });
       wanted.push({ what, metrics: shown, doctor: '', ...wishes });
     };
 
