@@ -3,7 +3,7 @@
 // To check: what is run is read from README and examples/, so that they cannot rot unnoticed.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe } from 'vitest';
 import { type Arena, test } from '../helpers/arena.ts';
@@ -101,28 +101,6 @@ describe.concurrent('the example', () => {
     const { stdout, stderr, status } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
     expect([stdout, stderr.split('\n').filter((line) => line.includes('leader-run')), status]).toEqual(['', [], 0]);
   });
-
-  test('Dockerfile copies all that the build needs, and all that runs', async ({ arena, expect }) => {
-    const [build, final] = ['src', 'opt/leader-run'].map((name) => path.join(arena.folder, name)) as [string, string];
-    const [first = '', second = ''] = read('examples/docker/Dockerfile').split(/^FROM .*\n/m).slice(1);
-    for (const [files, target] of copiesIn(first)) {
-      copy(files.map((file) => path.join(root, file)), path.join(build, target));
-    }
-    symlinkSync(path.join(root, 'node_modules'), path.join(build, 'node_modules'));
-    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-    expect(first).toContain('RUN npm ci --ignore-scripts && npm run build');
-    const built = spawnSync('sh', ['-c', scripts['build'] ?? ''], { cwd: build, encoding: 'utf8' });
-    expect([built.status, built.stderr]).toEqual([0, '']);
-
-    for (const [files, target] of copiesIn(second)) {
-      if (!target.startsWith('/opt/leader-run/')) continue;
-      const from = files.map((file) => path.join(file.startsWith('/src/') ? arena.folder : root, file));
-      copy(from, path.join(arena.folder, target));
-    }
-    const run = arena.spawn([process.execPath, path.join(final, 'bin/leader-run.js'), '--version']);
-    expect(await run.end()).toMatchObject({ status: 0 });
-    expect(run.stdout).toMatch(/^leader-run \d/);
-  });
 });
 
 /** The command line that an example gives in its comments. */
@@ -148,17 +126,4 @@ function program(arena: Arena, name: string, script: string): string {
 function optionsIn(unit: string): string[] {
   const [, line = ''] = /^ExecStart=\S+ (.*?) -- /m.exec(unit) ?? [];
   return line.split(' ').filter((word) => word.startsWith('--'));
-}
-
-function copiesIn(stage: string): [files: string[], target: string][] {
-  const copies = [...stage.matchAll(/^COPY (?:--from=\S+ )?(.*) (\S+)$/gm)];
-  return copies.map(([, files = '', target = '']) => [files.split(' '), target]);
-}
-
-/** As Docker's COPY: a folder's content goes into the target, a file too if the target ends with a slash. */
-function copy(sources: readonly string[], target: string): void {
-  for (const source of sources) {
-    const place = statSync(source).isDirectory() ? target : path.join(target, path.basename(source));
-    cpSync(source, place, { recursive: true });
-  }
 }
