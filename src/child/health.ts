@@ -129,7 +129,8 @@ function lookAtFile(file: string, stampOf: (file: string) => Promise<string>): L
     // One that a dead file server does not answer is not asked again: it would take another thread of ours.
     asking ??= stampOf(file).finally(() => (asking = undefined));
     const stamp = await asking;
-    const isSign = last !== undefined && stamp !== last && stamp !== missing;
+    // At the first look, which is at the start, it makes no difference.
+    const isSign = stamp !== last && stamp !== missing;
     last = stamp;
     if (isSign) return undefined;
     return stamp === missing ? `the health file ${name} is not there` : `the health file ${name} has not changed`;
