@@ -4,7 +4,7 @@
 // worth is said by the files of doctor/.
 // Invariant: nothing is written, the lock is never taken, and no folder is made.
 
-import { type ArgumentsRead, readArguments, type Taking, valuesOf } from '../cli/arguments.ts';
+import { type ArgumentsRead, readArguments, runTakes, type Taking, valuesOf } from '../cli/arguments.ts';
 import { type Config, configOf, podName } from '../cli/config.ts';
 import type { Ending } from '../cli/exit-status.ts';
 import { type Facts, systemFacts } from '../cli/facts.ts';
@@ -33,7 +33,7 @@ import { judgeNeed, mayDo } from './doctor/rights.ts';
 import { limitMs, type Look, lookAt, orRefused, type Printed, readOnce, readSurely } from './look.ts';
 import { jobOf, scheduleOf } from './planned.ts';
 
-const taking: Taking = { takes: ['lock', 'run', 'tick', 'form', 'judge'], words: 'command' };
+const taking: Taking = { takes: [...runTakes, 'form', 'judge'], words: 'command' };
 
 /** What is judged, and by what. */
 interface Case {

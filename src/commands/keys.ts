@@ -17,6 +17,7 @@ import { alter, isEnding, no, personsName } from './alter.ts';
 import type { Context } from './command.ts';
 import { type Asked, type Look, lookAt, openOne, orRefused, type Printed, readAsked, readSurely } from './look.ts';
 import { holderRun, jsonOf, keyColumns, keyRows } from './status-text.ts';
+import { noteOf } from '../elector/observation.ts';
 
 type Deed = { readonly kind: 'list' } | { readonly kind: 'forget' | 'mark'; readonly key: string };
 
@@ -67,7 +68,7 @@ async function resolve(
   try {
     const look = (): Promise<Look> => readSurely(opened, clock, context.desk.stop);
     const result = await alter(opened, look, (seen) => {
-      const reading = parseJobs(seen.sighting.kind === 'record' ? seen.sighting.note : undefined);
+      const reading = parseJobs(noteOf(seen.sighting));
       const resolved = resolvedBy(deed, reading, holderRun(seen), clock.now().wall);
       if (resolved.kind === 'resolved') return { kind: 'write', note: formatJobs(resolved.record) };
       const kind = resolved.kind === 'unknown-key' ? 'so' : 'ending';

@@ -6,6 +6,7 @@ import type { Config } from '../cli/config.ts';
 import type { Place } from '../cli/values.ts';
 import type { Clock } from '../clock.ts';
 import type { Supervisor } from '../child/supervisor.ts';
+import type { Glance } from '../elector/glance.ts';
 import type { LeaderElector } from '../elector/leader-elector.ts';
 import { instructionsOf } from '../elector/observation.ts';
 import { JobCounter } from '../job/figures.ts';
@@ -57,16 +58,19 @@ export async function openListening(
     },
     show: ({ lock, elector, supervisor, job, rounds }) => {
       const counter = new JobCounter({ job, attempts: rounds?.attempts, sinceMs: clock.now().wall });
-      const look = (): void => {
+      const look = (): Glance | undefined => {
         const glance = elector.glance();
         if (glance) counter.see(glance.note);
-        cancelLook = clock.after(lookEveryMs, look);
+        return glance;
       };
-      look();
+      const lookAgain = (): void => {
+        look();
+        cancelLook = clock.after(lookEveryMs, lookAgain);
+      };
+      lookAgain();
       view = () => {
         const wallMs = clock.now().wall;
-        const glance = elector.glance();
-        if (glance) counter.see(glance.note);
+        const glance = look();
         const next = rounds?.nextAfter(wallMs);
         return {
           ...{ lock, identity, version, wallMs, glance },

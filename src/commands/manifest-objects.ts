@@ -5,7 +5,7 @@
 // Invariants: no right that the options do not need; never a lock itself, since applying one again would replace the
 // record of the holder; what the pod's leader-run is given is word for word what manifest was given.
 
-import type { ArgumentsRead } from '../cli/arguments.ts';
+import { type ArgumentsRead, runTakes } from '../cli/arguments.ts';
 import type { Config } from '../cli/config.ts';
 import { flagOf, isSwitch, scopeOf } from '../cli/options.ts';
 
@@ -45,7 +45,7 @@ export function objectsOf(wish: Wish): KubeObject[] {
 
 /** The run's own options, as they were given, and the command. */
 export function argsOf({ given, command }: Pick<ArgumentsRead, 'given' | 'command'>): string[] {
-  const ofRun = [...given].filter(([name]) => ['lock', 'run', 'tick'].includes(scopeOf(name)));
+  const ofRun = [...given].filter(([name]) => runTakes.includes(scopeOf(name)));
   const flags = ofRun.map(([name, [text = '']]) => (isSwitch(name) ? flagOf(name) : `${flagOf(name)}=${text}`));
   return [...flags, '--', ...command].map(throughKubelet);
 }

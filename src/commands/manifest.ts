@@ -3,7 +3,15 @@
 // Invariants: no cluster and no file is asked; the options of the run are judged as the run will judge them, and none
 // comes from a variable of this process, which the pod does not have.
 
-import { type ArgumentsRead, readArguments, type Readings, sourceOf, valueOf, valuesOf } from '../cli/arguments.ts';
+import {
+  type ArgumentsRead,
+  readArguments,
+  type Readings,
+  runTakes,
+  sourceOf,
+  valueOf,
+  valuesOf,
+} from '../cli/arguments.ts';
 import { configOf, type Config } from '../cli/config.ts';
 import type { Ending } from '../cli/exit-status.ts';
 import { systemFacts } from '../cli/facts.ts';
@@ -15,7 +23,7 @@ import { argsOf, type KubeObject, labelKey, namesPod, objectsOf } from './manife
 const own: readonly Scope[] = ['form', 'manifest'];
 
 export async function manifest({ words, env }: Context): Promise<Ending | Printed> {
-  const read = readArguments(words, ownVariables(env), { takes: ['lock', 'run', 'tick', ...own], words: 'command' });
+  const read = readArguments(words, ownVariables(env), { takes: [...runTakes, ...own], words: 'command' });
   if (read.print !== undefined) return { kind: read.print };
   const run = configOf(read, {}, systemFacts(), 'run');
   const config = run.kind === 'run' ? run.config : undefined;

@@ -7,7 +7,7 @@ import type { Ending } from '../cli/exit-status.ts';
 import { type Clock, shownElapsed, systemClock } from '../clock.ts';
 import { nameCap, printable } from '../common/printable.ts';
 import { count, span } from '../common/quantity.ts';
-import { instructionsOf } from '../elector/observation.ts';
+import { instructionsOf, noteOf } from '../elector/observation.ts';
 import { formatJobs, parseJobs } from '../job/record.ts';
 import { resumed } from '../job/schedule.ts';
 import { parseSchedule } from '../job/tick.ts';
@@ -115,7 +115,7 @@ async function letGoOn(opened: Opened, clock: Clock): Promise<Ending> {
 /** What a schedule has missed, settled; undefined: nothing, or a holder is there to settle it. */
 function passedMeanwhile(look: Look, wallMs: number): { readonly note: string; readonly count: number } | undefined {
   const { sighting, dateMs, state } = look;
-  const reading = parseJobs(sighting.kind === 'record' ? sighting.note : undefined);
+  const reading = parseJobs(noteOf(sighting));
   const spec = reading.kind === 'record' ? reading.record.schedule : undefined;
   if (reading.kind !== 'record' || spec === undefined || state === 'held') return undefined;
   const schedule = parseSchedule(spec, wallMs);

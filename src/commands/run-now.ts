@@ -16,6 +16,7 @@ import { type Alteration, alter, isEnding, no } from './alter.ts';
 import type { Context } from './command.ts';
 import { follow, type Look, onLock, type Opened, type Printed, readAskedOne, readOnce } from './look.ts';
 import { isObeying, reasonBy, within } from './steering.ts';
+import { noteOf } from '../elector/observation.ts';
 
 export async function runNow(context: Context): Promise<Ending | Printed> {
   const read = readAskedOne(context, ['lock', 'ask', 'follow']);
@@ -75,7 +76,7 @@ async function outcome(opened: Opened, key: string, wanted: Wanted, context: Con
   const seen: { claim: Claim | undefined; entry: Entry | undefined } = { claim: undefined, entry: undefined };
   const look = (isEnough: () => boolean) => (over: AbortSignal) =>
     follow(opened, clock, over, ({ sighting }) => {
-      const reading = parseJobs(sighting.kind === 'record' ? sighting.note : undefined);
+      const reading = parseJobs(noteOf(sighting));
       if (reading.kind !== 'record') return false;
       const { claim, entries } = reading.record;
       seen.claim ??= claim?.key === key ? claim : undefined;

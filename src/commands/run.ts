@@ -19,11 +19,12 @@ import type { Command, Context } from './command.ts';
 import { jobOf, scheduleOf } from './planned.ts';
 import { help, version } from './print.ts';
 import { closeStage, openStage, type Stage } from './stage.ts';
+import { runTakes } from '../cli/arguments.ts';
 
 /** The default verb; its name is that of no verb, since it is meant when none is named. */
 export const run: Command = {
   name: '',
-  takes: ['lock', 'run', 'tick'],
+  takes: runTakes,
   run: async (context) => {
     const facts = systemFacts();
     const read = readConfig(context.words, context.env, facts);

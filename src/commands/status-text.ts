@@ -5,7 +5,7 @@
 
 import { nameCap, printable } from '../common/printable.ts';
 import { count, span } from '../common/quantity.ts';
-import { instructionsOf } from '../elector/observation.ts';
+import { instructionsOf, noteOf } from '../elector/observation.ts';
 import { type HolderRun, listKeys } from '../job/key.ts';
 import { type Claim, type Entry, type Outcome, parseJobs, timeText } from '../job/record.ts';
 import { outcomeWord } from '../job/tell.ts';
@@ -158,21 +158,17 @@ export function timeOf({ dateMs }: Look, nowMs: number): number {
   return dateMs ?? nowMs;
 }
 
-function noteOf({ sighting }: Look): string | undefined {
-  return sighting.kind === 'record' ? sighting.note : undefined;
-}
-
 function jobsOf(look: Look): { running: Claim | undefined; entries: readonly Entry[] } {
-  return listKeys(parseJobs(noteOf(look)), holderRun(look));
+  return listKeys(parseJobs(noteOf(look.sighting)), holderRun(look));
 }
 
 function unreadableJob(look: Look): string | undefined {
-  const reading = parseJobs(noteOf(look));
+  const reading = parseJobs(noteOf(look.sighting));
   return reading.kind === 'unreadable' ? reading.why : undefined;
 }
 
 function jobJson(look: Look, nowMs: number): unknown {
-  const reading = parseJobs(noteOf(look));
+  const reading = parseJobs(noteOf(look.sighting));
   if (reading.kind !== 'record') return reading.kind === 'absent' ? null : { unreadable: reading.why };
   const { running, entries } = jobsOf(look);
   const { since, cursor } = reading.record;
@@ -192,7 +188,7 @@ function ticksOf(
   look: Look,
   nowMs: number,
 ): { readonly spec: string; readonly next: string | undefined; readonly inMs: number | undefined } | undefined {
-  const reading = parseJobs(noteOf(look));
+  const reading = parseJobs(noteOf(look.sighting));
   const spec = reading.kind === 'record' ? reading.record.schedule : undefined;
   if (spec === undefined) return undefined;
   const time = timeOf(look, nowMs);

@@ -7,6 +7,7 @@ import type { Command, Context } from './command.ts';
 import type { Printed } from './look.ts';
 import { help, version } from './print.ts';
 import { run } from './run.ts';
+import { runTakes } from '../cli/arguments.ts';
 
 const status: Command = {
   name: 'status',
@@ -66,7 +67,7 @@ Writes nothing, and takes no lock.
 
 Exit status: 0, also with warnings; 1 if a check failed; 125 if it cannot be
 told.`,
-  takes: ['lock', 'run', 'tick', 'form', 'judge'],
+  takes: [...runTakes, 'form', 'judge'],
   run: async (context) => answered(await (await import('./doctor.ts')).doctor(context), doctor, context),
 };
 
@@ -147,7 +148,7 @@ variables do not. $(POD_NAME) in them is the pod's name, and each other $ stays
 as it stands.
 
 Exit status: 0; 125 for options that cannot be meant.`,
-  takes: ['lock', 'run', 'tick', 'form', 'manifest'],
+  takes: [...runTakes, 'form', 'manifest'],
   run: async (context) => answered(await (await import('./manifest.ts')).manifest(context), manifest, context),
 };
 
