@@ -1,6 +1,6 @@
 // `npm test`: lint, the suites that fill the cores, and then those that mostly wait (for leases, graces and servers) in
 // two lanes side by side. Decides the lanes; what a suite is decides vitest.config.ts. With arguments it is `vitest run`.
-// Invariant: a lane that failed fails the whole; the last line counts the tests of all lanes.
+// Invariant: a lane that failed fails the whole; the last lines name each failure and count the tests of all lanes.
 
 import { spawn } from 'node:child_process';
 import path from 'node:path';
@@ -25,6 +25,8 @@ if (given.length > 0) {
   const counts = ended.map(({ output }) => /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(output) ?? []);
   const [passed, failed, skipped] = [1, 2, 3].map((at) => counts.reduce((sum, each) => sum + Number(each[at] ?? 0), 0));
   process.exitCode = ended.some(({ status }) => status !== 0) ? 1 : 0;
+  const failures = ended.flatMap(({ output }) => output.match(/^FAILED .*$/gm) ?? []);
+  console.log([...failures, ''].join('\n'));
   console.log(`${passed} passed, ${Math.max(failed, process.exitCode)} failed, ${skipped} skipped`);
 }
 

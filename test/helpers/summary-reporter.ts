@@ -1,9 +1,10 @@
-// The end of every test run, for people and for CI: each skipped test with its reason, then, as the very last line,
-// `N passed, N failed, N skipped`. Decides what counts as failed: failed tests, files and suites whose own code or
+// The end of every test run, for people and for CI, who may see no more than that: each skipped test with its reason, each
+// failure in one line, and as the very last line `N passed, N failed, N skipped`. Decides what counts as failed: failed tests, files and suites whose own code or
 // hooks failed, and errors that nobody caught, so that no failed run ends in `0 failed`.
 // To check: the counts add up to all tests collected, plus the failures that were no tests.
 import { writeSync } from 'node:fs';
-import type { Reporter, SerializedError, TestModule, TestSuite } from 'vitest/node';
+import { stripVTControlCharacters } from 'node:util';
+import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
 export default class SummaryReporter implements Reporter {
   #ending = '';
@@ -14,30 +15,45 @@ export default class SummaryReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    this.#ending = summary(modules, unhandled.length);
+    this.#ending = summary(modules, unhandled);
   }
 }
 
-export function summary(modules: readonly TestModule[], unhandled: number): string {
-  const counts = { passed: 0, failed: unhandled, skipped: 0, pending: 0 };
-  const skipped: string[] = [];
+export function summary(modules: readonly TestModule[], unhandled: readonly SerializedError[]): string {
+  const counts = { passed: 0, failed: 0, skipped: 0, pending: 0 };
+  const told: string[] = [];
+  const fails = (where: string, errors: readonly { message: string }[]) => {
+    counts.failed += 1;
+    told.push(`FAILED ${where}: ${errors.map(({ message }) => inOneLine(message)).join(' AND ')}\n`);
+  };
+  for (const error of unhandled) fails('no test: an error that nobody caught', [error]);
   for (const module of modules) {
-    if (brokeItself(module)) counts.failed += 1;
-    for (const suite of module.children.allSuites()) if (brokeItself(suite)) counts.failed += 1;
+    const file = `${module.project.name}: ${module.relativeModuleId}`;
+    if (module.errors().length > 0) fails(file, module.errors());
+    for (const suite of module.children.allSuites())
+      if (suite.errors().length > 0) fails(`${file} > ${suite.fullName}`, suite.errors());
     for (const test of module.children.allTests()) {
       const result = test.result();
+      const name = `${file} > ${test.fullName}`;
+      if (result.state === 'failed') {
+        fails(name, result.errors);
+        continue;
+      }
       counts[result.state] += 1;
-      if (result.state !== 'skipped') continue;
-      const reason = result.note ?? 'no reason given; its file or the servers line above says when it is skipped';
-      skipped.push(`SKIPPED ${test.project.name}: ${module.relativeModuleId} > ${test.fullName}: ${reason}\n`);
+      if (result.state === 'skipped') {
+        const reason = result.note ?? 'no reason given; its file or the servers line above says when it is skipped';
+        told.push(`SKIPPED ${name}: ${reason}\n`);
+      }
+      // A test that never ended is no success, whatever stopped the run.
+      if (result.state === 'pending') told.push(`FAILED ${name}: it did not end\n`);
     }
   }
-  // A test that never ended is no success, whatever stopped the run.
   const failed = counts.failed + counts.pending;
   const line = `${String(counts.passed)} passed, ${String(failed)} failed, ${String(counts.skipped)} skipped\n`;
-  return `${skipped.join('')}${line}`;
+  return `${told.join('')}${line}`;
 }
 
-function brokeItself(task: TestModule | TestSuite): boolean {
-  return task.errors().length > 0;
+function inOneLine(message: string): string {
+  const line = stripVTControlCharacters(message).replaceAll(/\s+/g, ' ');
+  return line.length > 600 ? `${line.slice(0, 600)} ...` : line;
 }
