@@ -24,6 +24,8 @@ import { alterationIn, givesUp } from './whose.ts';
 const refusalPatienceMs = 3000;
 /** Of writes whose answers never came. One that is forgotten and lands after all is waited for like another's. */
 const rememberedWrites = 15;
+/** A conflict of all of them is no race with a holder who writes every few seconds. */
+const mostRehearsals = 3;
 
 export interface Step {
   readonly state: State;
@@ -66,7 +68,7 @@ export function initialState(settings: Settings, seed: number, now: Now): State 
     watching: false,
     watch: { kind: 'down' },
     proven: false,
-    rehearsed: false,
+    rehearsals: mostRehearsals,
     trouble: undefined,
     told: { kind: 'nothing' },
     toldWatch: '',
@@ -296,7 +298,6 @@ function wrote(turn: Turn, number: number, answer: WriteAnswer): void {
     case 'conflict':
       // One that does not go away is no sign that all is well again.
       if (turn.s.trouble?.cause !== 'conflict') answered(turn, 'write');
-      set(turn, { proven: true });
       // Kept as pending: a proxy may have sent it twice, and then it is the second one that conflicts.
       if (write) conflicted(turn, write, answer.message ?? 'the write was a conflict, and the lock has not changed');
       return afterLook(turn);
@@ -326,12 +327,14 @@ function stored(turn: Turn, write: PendingWrite | undefined, sighting: Sighting)
 
 function rehearsed(turn: Turn, number: number, answer: RehearsalAnswer): void {
   if (!finish(turn, number)) return;
+  // The server compares versions before it asks its policies: the holder was quicker, and nothing is known of us.
+  if (answer.kind === 'conflict') return set(turn, { rehearsals: turn.s.rehearsals - 1, mustRead: true });
   const refused = answer.kind === 'refused' && isVerdict(answer.trouble.cause);
   // Once allowed, a refusal is told and not asked for again: the permission may come back before it is needed.
-  if (refused) set(turn, { rehearsed: turn.s.proven });
+  if (!refused || turn.s.proven) set(turn, { rehearsals: 0 });
   if (refused) return fail(turn, 'rehearse', answer.trouble);
-  // A conflict, an overload or a webhook that cannot rehearse says nothing against us.
-  set(turn, { rehearsed: true, proven: turn.s.proven || answer.kind === 'allowed' || answer.kind === 'conflict' });
+  // An overload or a webhook that cannot rehearse says nothing against us.
+  if (answer.kind === 'allowed') set(turn, { proven: true });
 }
 
 /** A request came to nothing: slow down, and report it once per change of cause. No cause is a verdict on a term. */

@@ -165,7 +165,7 @@ function planCampaign(s: State, now: Now): Plan {
     return { kind: 'write', write: base ? 'take' : 'create', openSince, ...planned() };
   }
   const mayAsk = surelyPast(now, s.pause);
-  if (mayAsk && base && !s.rehearsed) return { kind: 'rehearse', ...planned() };
+  if (mayAsk && base && s.rehearsals > 0) return { kind: 'rehearse', ...planned() };
 
   const lookAt = latest(nextLook(s, observation), s.pause);
   if (surelyPast(now, lookAt)) return { kind: 'read', limitMs };

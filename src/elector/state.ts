@@ -247,9 +247,10 @@ export interface State {
   /** The driver was told to watch. */
   readonly watching: boolean;
   readonly watch: Watch;
-  /** A write or a rehearsal went through: we are allowed to lead. */
+  /** A write or a rehearsal went through: we are allowed to lead. A conflict is no proof. */
   readonly proven: boolean;
-  readonly rehearsed: boolean;
+  /** How many may still be sent. */
+  readonly rehearsals: number;
   readonly trouble:
     | {
         readonly doing: Doing;

@@ -179,12 +179,11 @@ describe('an answer', () => {
     expect(may.state.mustRead).toBe(false);
   });
 
-  test('of a conflict shows that we are allowed to lead, as one that was stored does', () => {
+  test('of a conflict does not show that we are allowed to lead, as one that was stored does', () => {
     const rig = new Rig(new MemoryLock()).campaign().answer();
-    expect(rig.state.proven).toBe(false);
     rig.lock.put(held('bob'), bob);
     rig.answer();
-    expect(rig.state.proven).toBe(true);
+    expect(rig.state.proven).toBe(false);
     expect(leader().state.proven).toBe(true);
   });
 });
@@ -196,19 +195,46 @@ describe('a rehearsal', () => {
     return rig;
   };
 
-  test('that is allowed, or in conflict, shows that we may lead; any other answer shows nothing', () => {
-    const [allowed, conflict, overload] = [rehearsing(), rehearsing(), rehearsing()];
+  test('that is allowed shows that we may lead, and an overload shows nothing; neither is asked again', () => {
+    const [allowed, overload] = [rehearsing(), rehearsing()];
     allowed.answer();
-    conflict.reply({ kind: 'conflict' });
     overload.fail('server');
-    expect([allowed, conflict, overload].map(({ state }) => state.proven)).toEqual([true, true, false]);
-    expect([allowed, conflict, overload].map(({ state }) => state.rehearsed)).toEqual([true, true, true]);
+    expect([allowed, overload].map(({ state }) => state.proven)).toEqual([true, false]);
+    for (const rig of [allowed, overload]) {
+      untilAsked(rig);
+      expect(rig.request.kind).toBe('read');
+    }
+  });
+
+  test('in conflict with a renewal is sent again on what is there now, and is refused there', () => {
+    const rig = rehearsing();
+    rig.lock.put(held('alice-2'), bob);
+    rig.reply({ kind: 'conflict' });
+    expect([rig.request.kind, rig.state.proven]).toEqual(['read', false]);
+    rig.answer();
+    expect(rig.request.kind).toBe('rehearse');
+    rig.fail('forbidden');
+    expect(rig.state.trouble).toMatchObject({ doing: 'rehearse', cause: 'forbidden' });
+  });
+
+  test('in conflict three times is given up', () => {
+    const rig = rehearsing();
+    const kinds: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      untilAsked(rig);
+      kinds.push(rig.request.kind);
+      if (rig.request.kind === 'rehearse') rig.reply({ kind: 'conflict' });
+      else rig.answer();
+    }
+    expect(kinds).toEqual(['rehearse', 'read', 'rehearse', 'read', 'rehearse', 'read']);
+    untilAsked(rig);
+    expect([rig.request.kind, rig.state.proven]).toEqual(['read', false]);
   });
 
   test('that is refused is asked for again, and refused for 3 s ends the campaign', () => {
     const rig = rehearsing();
     rig.fail('forbidden');
-    expect(rig.state).toMatchObject({ rehearsed: false, proven: false, failures: 1 });
+    expect(rig.state).toMatchObject({ proven: false, failures: 1 });
     while (!rig.outcome) {
       if (rig.asked) rig.fail('forbidden');
       else rig.later(20).feed({ kind: 'tick' });
@@ -220,7 +246,7 @@ describe('a rehearsal', () => {
     const rig = rehearsing();
     rig.state = { ...rig.state, proven: true };
     rig.fail('forbidden');
-    expect(rig.state).toMatchObject({ rehearsed: true, proven: true });
+    expect(rig.state).toMatchObject({ rehearsals: 0, proven: true });
   });
 });
 

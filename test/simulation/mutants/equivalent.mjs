@@ -84,7 +84,6 @@ export const equivalents = [
   { file: 'src/elector/core.ts', line: "if (wait.kind === 'for' && possiblyPast(turn.now, later(campaign.since, wait.ms))) leave(turn, 'not-acquired');", find: "wait.kind === 'for'", replace: 'true', why: 'no other patience has a length, and no time is past what is no number' },
   { file: 'src/elector/core.ts', line: "else if (want === 'lead' && term) resign(turn, 0);", find: "want === 'lead'", replace: 'true', why: 'whoever has a term leads, or leaves and was asked above' },
   { file: 'src/elector/core.ts', line: "if (write && !givesUp(write) && sighting.kind === 'record') {", find: "sighting.kind === 'record'", replace: 'true', why: 'nothing else is an altered record; the question is for the types' },
-  { file: 'src/elector/core.ts', line: 'if (refused) set(turn, { rehearsed: turn.s.proven });', find: 'refused', replace: 'true', why: 'what is not refused is set anew at the end' },
   { file: 'src/elector/sightings.ts', line: 'default:', find: 'default: write.kind satisfies never;', replace: 'default:', why: allKinds },
   { file: 'src/elector/sightings.ts', line: "if (from === 'watch' && isAnsweredSoon(sighting, s)) return;", find: "from === 'watch'", replace: 'true', why: 'while a write is under way only a watch tells anything' },
   { file: 'src/elector/sightings.ts', line: 'return askedAt !== undefined && s.observation !== undefined && askedAt.mono <= s.observation.lastSeen.mono;', find: 's.observation !== undefined', replace: 'true', why: 'nothing is older than what was not seen; the question is for the types' },
