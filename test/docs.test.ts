@@ -1,7 +1,7 @@
 // What README, docs/, DESIGN.md and the examples say about the program and about each other, held against the code:
 // figures, names, files. Runs nothing; test/process/examples.test.ts and test/cluster/examples.test.ts do.
 // To check: every expectation is read from the code or from another document, not repeated here.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
@@ -13,18 +13,11 @@ import { attemptIn } from '../src/job/once.ts';
 import { formatJobs } from '../src/job/record.ts';
 import { Metrics } from '../src/observe/metrics.ts';
 import { levelOf, sentence } from '../src/observe/sentences.ts';
+import { blocks, commandsOf, documents, pages, read, root } from './helpers/documents.ts';
 import { viewOf } from './helpers/view.ts';
 
-const root = path.join(import.meta.dirname, '..');
-const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const { version, files } = JSON.parse(read('package.json')) as { version: string; files: string[] };
 
-/** The fenced blocks of a document in one language. */
-const blocks = (language: string, file = 'README.md'): string[] =>
-  [...read(file).matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, its, text = '']) => (its === language ? [text] : []));
-
-const pages = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
-const documents = ['README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', ...pages];
 /** These are written by scripts, which break no lines. */
 const generated = ['docs/benchmarks.md', 'docs/mutants.md', 'docs/mutants-all.md'];
 
@@ -63,6 +56,16 @@ describe.each(documents)('%s', (file) => {
 test.each(documents.filter((file) => !generated.includes(file)))('%s keeps to 120 columns outside of tables and samples', (file) => {
   const prose = read(file).replace(/^```.*?^```$/gms, '').split('\n');
   expect(prose.filter((line) => line.length > 120 && !/^(\||>? ?!\[)/.test(line))).toEqual([]);
+});
+
+/** What README and CONTRIBUTING tell a contributor to type is run by .ci/run, and by people. */
+test.each(documents)('%s names scripts and test files that there are', (file) => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const lines = blocks('sh', file).flatMap(commandsOf);
+  const named = lines.flatMap((line) => [...line.matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name));
+  expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+  const tests = lines.flatMap((line) => [...line.matchAll(/test\/[\w/-]+\.test\.ts/g)].map(([name]) => name));
+  expect(tests.filter((name) => !existsSync(path.join(root, name)))).toEqual([]);
 });
 
 describe('README', () => {

@@ -1,6 +1,7 @@
-// The end of every test run, for people and for CI, who may see no more than that: each skipped test with its reason, each
-// failure in one line, and as the very last line `N passed, N failed, N skipped`. Decides what counts as failed: failed tests, files and suites whose own code or
-// hooks failed, and errors that nobody caught, so that no failed run ends in `0 failed`.
+// The end of every test run, for people and for CI, who may see no more than that: each skipped test with its reason,
+// each failure in one line, and as the very last line `N passed, N failed, N skipped`. Decides what counts as failed:
+// failed tests, files and suites whose own code or hooks failed, and errors that nobody caught, so that no failed run
+// ends in `0 failed`.
 // To check: the counts add up to all tests collected, plus the failures that were no tests.
 import { writeSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
@@ -24,7 +25,7 @@ export function summary(modules: readonly TestModule[], unhandled: readonly Seri
   const told: string[] = [];
   const fails = (where: string, errors: readonly { message: string }[]) => {
     counts.failed += 1;
-    told.push(`FAILED ${where}: ${errors.map(({ message }) => inOneLine(message)).join(' AND ')}\n`);
+    told.push(`FAILED ${inOneLine(where)}: ${errors.map(({ message }) => inOneLine(message)).join(' AND ')}\n`);
   };
   for (const error of unhandled) fails('no test: an error that nobody caught', [error]);
   for (const module of modules) {
@@ -42,10 +43,10 @@ export function summary(modules: readonly TestModule[], unhandled: readonly Seri
       counts[result.state] += 1;
       if (result.state === 'skipped') {
         const reason = result.note ?? 'no reason given; its file or the servers line above says when it is skipped';
-        told.push(`SKIPPED ${name}: ${reason}\n`);
+        told.push(`SKIPPED ${inOneLine(name)}: ${reason}\n`);
       }
       // A test that never ended is no success, whatever stopped the run.
-      if (result.state === 'pending') told.push(`FAILED ${name}: it did not end\n`);
+      if (result.state === 'pending') told.push(`FAILED ${inOneLine(name)}: it did not end\n`);
     }
   }
   const failed = counts.failed + counts.pending;
@@ -53,7 +54,7 @@ export function summary(modules: readonly TestModule[], unhandled: readonly Seri
   return `${told.join('')}${line}`;
 }
 
-function inOneLine(message: string): string {
-  const line = stripVTControlCharacters(message).replaceAll(/\s+/g, ' ');
+function inOneLine(text: string): string {
+  const line = stripVTControlCharacters(text).replaceAll(/\s+/g, ' ');
   return line.length > 600 ? `${line.slice(0, 600)} ...` : line;
 }
