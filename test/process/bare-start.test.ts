@@ -120,6 +120,9 @@ const lives = (output: string): string => (isAlive(Number(output)) ? 'lives on' 
 /** What came after `ready`. */
 const heard = (output: string): string => {
   const names = (output.split('\n')[1] ?? '').split(' ').filter((name) => name !== '');
+  // SIGCONT is sent at the heels of another, and may come in the midst of that one's handler.
+  const isLate = (name: string): number => Number(name === 'CONT');
+  names.sort((a, b) => isLate(a) - isLate(b));
   return `caught ${names.join(' ').replace('NUM35', 'RTMIN+1') || 'nothing'}`;
 };
 const nothing = (): string => '';
