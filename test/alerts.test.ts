@@ -89,7 +89,22 @@ const cases: readonly Case[] = [
     ...{ after: 60, fires: [] },
   },
 
-  { title: 'two lead', series: { 'master_status b': '8*0 1' }, after: 4, fires: ['LeaderRunTwoLead'] },
+  { title: 'two lead', series: { 'master_status b': '8*0 1' }, after: 5, fires: ['LeaderRunTwoLead'] },
+  {
+    // Scraped one after the other, so that two of three show it at any time.
+    title: 'three lead in turn for a few seconds each',
+    series: {
+      'master_status a': '1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0',
+      'master_status b': '0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1',
+      'master_status c': '1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1',
+    },
+    ...{ after: 4.25, fires: [] },
+  },
+  {
+    title: 'a leader is gone, is shown for three more scrapes, and a new candidate leads',
+    series: { ...whole('a', '12*v stale _'), ...whole('b', '9*_ v'), 'master_status b': '9*_ 1' },
+    ...{ after: 3.25, fires: [] },
+  },
   {
     title: 'a leader is gone, is shown for three more scrapes, and another leads',
     series: { ...whole('a', '12*v stale _'), 'master_status b': '9*0 1' },
