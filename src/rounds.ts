@@ -175,7 +175,9 @@ function tellRefusal({ report }: Scene, verdict: Refusal): void {
         `the tick comes only in ${span(verdict.comesInMs)} by the API server's clock: set the clock of this machine`,
       );
     case 'unreadable':
-      return warn(`nothing is run, since it is not known what ran under this lock: ${verdict.why}`);
+      return warn(
+        `nothing is run, since it is not known what ran under this lock: ${verdict.why}; remove its annotation leader-run/job to forget all ticks`,
+      );
     default:
       return report({
         kind: 'note',

@@ -91,7 +91,7 @@ test.each<{ verdict: Refusal; says: string }>([
   },
   {
     verdict: { kind: 'unreadable', why: 'cursor is not a tick' },
-    says: 'nothing is run, since it is not known what ran under this lock: cursor is not a tick',
+    says: 'nothing is run, since it is not known what ran under this lock: cursor is not a tick; remove its annotation leader-run/job to forget all ticks',
   },
   {
     verdict: { kind: 'past', cursor: tick },

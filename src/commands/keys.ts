@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { printable } from '../common/printable.ts';
 import { forget, mark, type Resolved } from '../job/key.ts';
 import { formatJobs, parseJobs, type Reading } from '../job/record.ts';
+import { unreadableJobs } from '../job/tell.ts';
 import { parseKey } from '../job/values.ts';
 import type { LockPlace } from '../cli/place.ts';
 import { alter, isEnding, no, personsName } from './alter.ts';
@@ -109,7 +110,7 @@ function refusal(resolved: Exclude<Resolved, { kind: 'resolved' }>, key: string,
     case 'unknown-key':
       return no(`${fullName} knows no key ${key}`);
     case 'unreadable':
-      return { kind: 'refused', faults: [`what ${fullName} remembers cannot be read: ${resolved.why}`] };
+      return { kind: 'refused', faults: [unreadableJobs(fullName, resolved.why)] };
   }
 }
 

@@ -10,7 +10,7 @@ import { span } from '../common/quantity.ts';
 import type { Claim, Entry } from '../job/record.ts';
 import { parseJobs } from '../job/record.ts';
 import { manualKey } from '../job/schedule.ts';
-import { outcomeText } from '../job/tell.ts';
+import { outcomeText, unreadableJobs } from '../job/tell.ts';
 import { pauseAt, pauseText, runText } from '../locks/instructions.ts';
 import { type Alteration, alter, isEnding, no } from './alter.ts';
 import type { Context } from './command.ts';
@@ -54,7 +54,7 @@ function asking(look: Look, { word, reason }: Wanted, wallMs: number): Alteratio
   if (sighting.kind !== 'record') return { kind: 'ending', ending: no(`${fullName} has no record`) };
   const reading = parseJobs(sighting.note);
   if (reading.kind === 'unreadable')
-    return { kind: 'ending', ending: { kind: 'refused', faults: [`what ${fullName} remembers: ${reading.why}`] } };
+    return { kind: 'ending', ending: { kind: 'refused', faults: [unreadableJobs(fullName, reading.why)] } };
   const pause = pauseAt(sighting.instructions, wallMs);
   if (pause) return refuse(`${fullName} is paused (${printable(pauseText(pause))}): leader-run resume comes first`);
   if (reading.kind !== 'record' || reading.record.schedule === undefined)

@@ -42,7 +42,7 @@ export function idle(turn: Turn, outcome: Outcome): void {
   if (outcome.kind === 'left-held') report(turn, { kind: 'left-held', forMs: outcome.forMs });
   if (outcome.kind === 'not-released' && turn.s.observation?.own) {
     const freeInMs = turn.s.settings.timing.leaseDurationMs;
-    report(turn, { kind: 'release-failed', freeInMs, message: turn.s.trouble?.cause ?? 'no answer' });
+    report(turn, { kind: 'release-failed', freeInMs, message: turn.s.trouble?.last.message ?? 'no answer' });
   }
   const why = { trouble: whyUnknown(turn.s), pause: pauseNow(turn.s, turn.now) };
   const ended = outcome.kind === 'not-acquired' ? { ...outcome, ...why } : outcome;

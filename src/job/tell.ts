@@ -54,6 +54,11 @@ export function settledSentence(settled: Settled, key: string): string {
   settled satisfies never;
 }
 
+/** Why a verb cannot tell or change what a lock remembers; `why` is that of a Reading. */
+export function unreadableJobs(lock: string, why: string): string {
+  return `what ${lock} remembers cannot be read, since ${why}: remove its annotation leader-run/job to forget all keys`;
+}
+
 function endOf({ by, at, tookMs }: Entry): string {
   const took = tookMs === undefined ? '' : `, after ${span(tookMs)}`;
   return `${printable(by, nameCap)} at ${at}${took}`;

@@ -348,7 +348,7 @@ describe('keys', () => {
     );
     expect(await ask('keys --lock ops/migrate mark v1')).toMatchObject({
       status: 125,
-      faults: ['what ops/migrate remembers cannot be read: another version of leader-run wrote it'],
+      faults: ['what ops/migrate remembers cannot be read, since another version of leader-run wrote it: remove its annotation leader-run/job to forget all keys'],
     });
   });
 });

@@ -140,7 +140,7 @@ describe('the end', () => {
     expect(turn.effects.at(-1)).toEqual({ kind: 'idle', outcome });
   });
 
-  test('without a release is told with its cause and when the lock is free, if the lock is ours at all', () => {
+  test('without a release is told with what was met last and when the lock is free, if the lock is ours at all', () => {
     const rig = leader();
     const told = (changes: Partial<State>) => {
       const turn = turnOf(rig, changes);
@@ -148,7 +148,7 @@ describe('the end', () => {
       return reportsOf(turn);
     };
     const failed = { kind: 'release-failed', freeInMs: 15_000 };
-    expect(told(met(rig, forbidden))).toEqual([{ ...failed, message: 'forbidden' }]);
+    expect(told(met(rig, forbidden))).toEqual([{ ...failed, message: forbidden.message }]);
     expect(told({ trouble: undefined })).toEqual([{ ...failed, message: 'no answer' }]);
     expect(told({ observation: undefined })).toEqual([]);
     expect(told({ observation: standby().state.observation })).toEqual([]);

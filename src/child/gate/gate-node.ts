@@ -61,7 +61,7 @@ function become(): void {
   }
   const child = spawn(command, args, { stdio: 'inherit', env: environment });
   child.on('error', (error) => {
-    process.stderr.write(`leader-run-gate: cannot run ${command}\n`);
+    process.stderr.write(`leader-run-gate: cannot run ${command}: ${error.message}\n`);
     // Also for a script whose interpreter is missing, as shells have it.
     process.exit('code' in error && error.code === 'ENOENT' ? 127 : 126);
   });

@@ -130,9 +130,11 @@ export class Guardian {
       this.#adopt(process);
       return;
     }
-    throw new Error(
-      `no guardian of kind ${choice} can be started: it needs bash or a busybox sh, or use --guardian=node`,
-    );
+    const advice =
+      choice === 'sh'
+        ? 'it needs bash or a busybox sh, or use --guardian=node'
+        : 'is a limit of processes, memory or open files reached?';
+    throw new Error(`no guardian of kind ${choice} can be started: ${advice}`);
   }
 
   #adopt(process: GuardianProcess): void {

@@ -148,7 +148,7 @@ export function judgeGrace(
       return {
         name,
         verdict: 'skip',
-        text: `terminationGracePeriodSeconds of ${which} would need the right`,
+        text: `terminationGracePeriodSeconds of ${which} was not read: the right to get it is missing`,
         fix: rule,
       };
     }

@@ -120,7 +120,9 @@ async function targetOfServiceAccount(
   });
   const server = `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
   if (!URL.canParse(server))
-    throw new ConfigError('KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name no server');
+    throw new ConfigError(
+      'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name no server: leave them as the kubelet sets them',
+    );
   // As client-go does; then the namespace must be given, and this machine must trust the server.
   const namespace = await namespaceIn(folder);
   const hasCa = await access(caFile).then(
