@@ -1,10 +1,10 @@
-// Compiles dist/leader-run.js ahead for the Node that runs this, into a file beside it, so that bin/leader-run.js starts
-// sooner. Run by the build and by `postinstall`, never by a start: what a start writes, a later start would run.
+// Compiles the scripts in dist/ ahead for the Node that runs this, each into a file beside it, so that bin/leader-run.js
+// starts sooner. Run by the build and by `postinstall`, never by a start: what a start writes, a later start would run.
 // Does not know who installs: it compiles under V8's usual flags only if `NODE_OPTIONS` sets none (package.json).
 // Invariant: a file of that name is whole, and is of this very script; an install never fails for the lack of one.
 
 /* eslint-disable @typescript-eslint/no-require-imports */
-const { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
+const { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
@@ -12,8 +12,15 @@ const { Script } = require('node:vm');
 exports.compileAhead = compileAhead;
 if (require.main === module) install();
 
+/** The program and the packages beside it. */
+function compileAhead(folder) {
+  for (const name of readdirSync(folder)) {
+    if (name === 'leader-run.js' || name.endsWith('.cjs')) compile(path.join(folder, name));
+  }
+}
+
 /** V8's bytecode of all functions of the script, which spares a start 20 to 30 ms. */
-function compileAhead(filename) {
+function compile(filename) {
   setFlagsFromString('--no-lazy');
   const text = readFileSync(filename, 'latin1');
   const script = new Script(text, { filename });
@@ -39,7 +46,7 @@ function install() {
   // Another engine that calls itself Node, such as Bun, makes data of its own that nobody needs.
   if (process.versions.bun !== undefined || process.versions.v8 === undefined) return;
   try {
-    compileAhead(path.join(__dirname, '..', 'dist', 'leader-run.js'));
+    compileAhead(path.join(__dirname, '..', 'dist'));
   } catch (error) {
     // A checkout before its build, a folder that cannot be written to: leader-run starts without. npm shows this with
     // --foreground-scripts.

@@ -1,7 +1,7 @@
 // Bundles everything into dist/, so that the published package has no dependencies (74 MB of them otherwise, most of
 // it Kubernetes models that are never used). Decides what of the packages is taken, and writes the licences of all that
-// is inside. The program is one script for bin/leader-run.js, compiled ahead for the Node that builds; packages that
-// few runs need lie beside it and are loaded on first use. The library is made of ES modules.
+// is inside. The program is one script for bin/leader-run.js; the verbs and packages that few runs need lie beside it
+// and are loaded on first use. All are compiled ahead for the Node that builds. The library is made of ES modules.
 // Invariant: every part of a package that is replaced here was really imported by it; if an update of the package moves
 // one, the build fails rather than growing by half a megabyte.
 
@@ -135,7 +135,7 @@ const shortenPackages = {
   },
 };
 
-/** Packages that few runs need, loaded by those; in the program they would lengthen each start. */
+/** Packages that few runs need, each a script beside the program; as a part of it they would lengthen each start. */
 const rare = {
   chalk: 'chalk',
   commander: 'commander',
@@ -146,9 +146,15 @@ const rare = {
   'client-node': '@kubernetes/client-node',
 };
 
+/** What a run does not need: a program of its own beside the other, with what both need in it a second time. */
+const verbs = 'verbs';
+
 const leaveRareApart = {
   name: 'leave-rare-apart',
   setup(builder) {
+    builder.onResolve({ filter: /\/deeds\.ts$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: `../dist/${verbs}.cjs`, external: true },
+    );
     for (const [file, name] of Object.entries(rare)) {
       builder.onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) =>
         // As seen from bin/, whose require the program is given.
@@ -216,6 +222,7 @@ const modules = {
 };
 /** Node makes a module of each of its own for `import`, asking for all that is in it, and that loads still more. */
 const scripts = { ...shared, format: 'cjs', supported: { 'dynamic-import': false } };
+const urlOfScript = `const __url = require('node:url').pathToFileURL(__filename).href;`;
 const builds = await Promise.all([
   build({
     ...scripts,
@@ -223,11 +230,26 @@ const builds = await Promise.all([
     plugins: [leaveRareApart, slimPackages(taken), shortenPackages],
     define: { ...shared.define, 'import.meta.url': '__url' },
     banner: {
-      js: `(function (require, __filename) { 'use strict'; const __url = require('node:url').pathToFileURL(__filename).href;`,
+      js: `(function (require, __filename) { 'use strict'; ${urlOfScript}`,
     },
     footer: { js: '})' },
   }),
-  build({ ...scripts, entryPoints: rare, outExtension: { '.js': '.cjs' } }),
+  build({
+    ...scripts,
+    entryPoints: { [verbs]: 'src/commands/deeds.ts' },
+    outExtension: { '.js': '.cjs' },
+    plugins: [leaveRareApart, slimPackages(taken), shortenPackages],
+    define: { ...shared.define, 'import.meta.url': '__url' },
+    banner: { js: `(function (module, exports, require, __filename) { ${urlOfScript}` },
+    footer: { js: '})' },
+  }),
+  build({
+    ...scripts,
+    entryPoints: rare,
+    outExtension: { '.js': '.cjs' },
+    banner: { js: '(function (module, exports, require) {' },
+    footer: { js: '})' },
+  }),
   build({
     ...modules,
     entryPoints: { index: 'src/index.ts' },
@@ -236,8 +258,9 @@ const builds = await Promise.all([
   }),
   build({ ...modules, entryPoints: programs }),
 ]);
-await sign(path.join(made, 'leader-run.js'));
-compileAhead(path.join(made, 'leader-run.js'));
+for (const name of ['leader-run.js', ...[verbs, ...Object.keys(rare)].map((beside) => `${beside}.cjs`)])
+  await sign(path.join(made, name));
+compileAhead(made);
 const inputs = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const missing = Object.keys(standIns).filter((name) => !taken.has(name));
 if (missing.length > 0)

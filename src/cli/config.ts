@@ -3,6 +3,7 @@
 // can be found is told by those who use them. After this, nothing else reads arguments or our variables.
 // Invariant: whatever the input, readConfig returns; a Config it returns has passed `timingFaults`.
 
+import { isPlain } from '../common/printable.ts';
 import { completeTiming, foreignGraceFactor, timingFaults, type Timing } from '../elector/timing.ts';
 import { type HookLines, hookNames } from '../job/hooks.ts';
 import { tooFarAheadMs } from '../job/once.ts';
@@ -323,9 +324,8 @@ function timingOf({ readings }: ArgumentsRead, faults: string[]): Timing | undef
 
 function candidateName(env: Environment, facts: Facts): string {
   // These are not ours to refuse, only to keep within what --identity may be: 253 with `_` and the uuid.
-  return podName(env, facts)
-    .slice(0, 253 - 1 - 36)
-    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
+  const name = podName(env, facts).slice(0, 253 - 1 - 36);
+  return isPlain(name) ? name : name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
 }
 
 /** Where we are in a pod: its host is called like it, unless it says otherwise. */

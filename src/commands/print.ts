@@ -1,6 +1,6 @@
 // The verbs that tell about leader-run itself: help and version, which are also --help and --version. They answer
 // whatever else is on the command line.
-// Decides no word of it (cli/help.ts, loaded when it is asked for).
+// Decides no word of it (cli/help.ts).
 // Invariant: nothing is locked or started.
 
 import type { Command } from './command.ts';
@@ -11,7 +11,7 @@ export const help: Command = {
   takes: [],
   words: 'verbs',
   run: async ({ words: [about], verbs }) => {
-    const { helpText, verbHelp } = await import('../cli/help.ts');
+    const { helpText, verbHelp } = await import('./deeds.ts');
     const verb = verbs.find(({ name, about: text }) => name === about && text !== undefined);
     return { kind: 'answered', text: verb ? verbHelp(verb) : helpText(verbs) };
   },

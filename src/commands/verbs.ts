@@ -21,7 +21,7 @@ of the namespace. Ages that rest on another machine's clock are marked with ~.
 
 Exit status: 0; 1 if there is no such lock or the answer is no; 125 if unknown.`,
   takes: ['lock', 'form', 'show', 'status'],
-  run: async (context) => answered(await (await import('./status.ts')).status(context), status, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).status(context), status, context),
 };
 
 const keys: Command = {
@@ -38,7 +38,7 @@ Exit status: 0; 1 if the lock or the key does not exist, or the key is
 running; 125 if it cannot be told.`,
   takes: ['lock', 'form', 'show'],
   words: ['forget', 'mark'],
-  run: async (context) => answered(await (await import('./keys.ts')).keys(context), keys, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).keys(context), keys, context),
 };
 
 const next: Command = {
@@ -52,7 +52,7 @@ remark where a night of daylight saving changes something.
 
 Exit status: 0; 125 for a line that means nothing or never comes.`,
   takes: ['tick', 'form', 'show', 'next'],
-  run: async (context) => answered((await import('./next.ts')).next(context), next, context),
+  run: async (context) => answered((await import('./deeds.ts')).next(context), next, context),
 };
 
 const doctor: Command = {
@@ -68,7 +68,7 @@ Writes nothing, and takes no lock.
 Exit status: 0, also with warnings; 1 if a check failed; 125 if it cannot be
 told.`,
   takes: [...runTakes, 'form', 'judge'],
-  run: async (context) => answered(await (await import('./doctor.ts')).doctor(context), doctor, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).doctor(context), doctor, context),
 };
 
 const stepDown: Command = {
@@ -84,7 +84,7 @@ Exit status: 0 once another leads, or if nobody does; 1 if the holder is not a
 leader-run, did not hand over in time, or nobody followed; 125 if it cannot
 be told.`,
   takes: ['lock', 'ask', 'to'],
-  run: async (context) => answered(await (await import('./step-down.ts')).stepDown(context), stepDown, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).stepDown(context), stepDown, context),
 };
 
 const pause: Command = {
@@ -99,7 +99,7 @@ resume, or --until. Needs get and update of the lock.
 Exit status: 0 once nothing runs; 1 if the lock does not exist, or its holder
 is not a leader-run or did not end in time; 125 if it cannot be told.`,
   takes: ['lock', 'ask', 'until'],
-  run: async (context) => answered(await (await import('./pause.ts')).pause(context), pause, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).pause(context), pause, context),
 };
 
 const resume: Command = {
@@ -113,7 +113,7 @@ const resume: Command = {
 Exit status: 0, also if nothing is paused; 1 if the lock does not exist; 125
 if it cannot be told.`,
   takes: ['lock'],
-  run: async (context) => answered(await (await import('./pause.ts')).resume(context), resume, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).resume(context), resume, context),
 };
 
 const runNow: Command = {
@@ -128,7 +128,7 @@ and none runs. Needs get and update of the lock.
 Exit status: 0 once it has begun, or with --follow succeeded; 1 if it has not,
 the lock is paused or has no schedule; 125 if it cannot be told.`,
   takes: ['lock', 'ask', 'follow'],
-  run: async (context) => answered(await (await import('./run-now.ts')).runNow(context), runNow, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).runNow(context), runNow, context),
 };
 
 const manifest: Command = {
@@ -149,7 +149,7 @@ as it stands.
 
 Exit status: 0; 125 for options that cannot be meant.`,
   takes: [...runTakes, 'form', 'manifest'],
-  run: async (context) => answered(await (await import('./manifest.ts')).manifest(context), manifest, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).manifest(context), manifest, context),
 };
 
 const completion: Command = {
@@ -169,7 +169,7 @@ In bash 3.2, which macOS has: eval "$(leader-run completion bash)".
 Exit status: 0; 125 for another shell.`,
   takes: [],
   words: ['bash', 'zsh', 'fish'],
-  run: async (context) => answered(await (await import('./completion.ts')).completion(context), completion, context),
+  run: async (context) => answered(await (await import('./deeds.ts')).completion(context), completion, context),
 };
 
 export const verbs: readonly Command[] = [
@@ -182,7 +182,7 @@ export const verbs: readonly Command[] = [
 async function answered(ending: Ending | Printed, verb: Command, context: Context): Promise<Ending> {
   if (ending.kind === 'version') return await version.run(context);
   if (ending.kind !== 'help') return ending;
-  const { verbHelp } = await import('../cli/help.ts');
+  const { verbHelp } = await import('./deeds.ts');
   return { kind: 'answered', text: verbHelp(verb) };
 }
 

@@ -50,11 +50,9 @@ export class JobCounter {
     this.#reading = parseJobs(note);
     if (this.#reading.kind === 'unreadable') return;
     const entries = this.#reading.kind === 'record' ? this.#reading.record.entries : [];
-    for (const entry of this.#known ? entries : []) {
-      if (this.#known?.get(entry.key) === stampOf(entry)) continue;
-      const { outcome } = entry;
-      this.#runs[wordOf(outcome)] += outcome.kind === 'skipped' ? outcome.count : 1;
-    }
+    const known = this.#known;
+    const more = known ? entries.filter((entry) => known.get(entry.key) !== stampOf(entry)) : [];
+    for (const { outcome } of more) this.#runs[wordOf(outcome)] += outcome.kind === 'skipped' ? outcome.count : 1;
     this.#known = new Map(entries.map((entry) => [entry.key, stampOf(entry)]));
   }
 

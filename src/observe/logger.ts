@@ -3,6 +3,7 @@
 // a line gets out without holding anything up (line-writer.ts).
 // Invariant: one event is one line, and text from elsewhere enters a line only through `printable` (or JSON escapes).
 
+import { isPlain } from '../common/printable.ts';
 import type { Event, Report } from './events.ts';
 import { LineWriter, type LineWriterOptions, unblocked } from './line-writer.ts';
 import { levelOf, type LogLevel, sentence } from './sentences.ts';
@@ -94,7 +95,7 @@ function jsonLine(event: Event, level: LogLevel, wallMs: number): string {
     typeof value === 'string' && value.length > fieldCap ? `${value.slice(0, fieldCap)}…` : value,
   );
   // JSON.stringify leaves C1 and format characters alone, which a terminal would obey; escaped, they mean the same.
-  return `${json.replace(/[\u007f-\u009f]|\p{Cf}|[\u2028\u2029]/gu, asJsonEscapes)}\n`;
+  return `${isPlain(json) ? json : json.replace(/[\u007f-\u009f]|\p{Cf}|[\u2028\u2029]/gu, asJsonEscapes)}\n`;
 }
 
 /** One escape for each UTF-16 unit, as JSON wants it. */

@@ -3,12 +3,19 @@
 // To check: a slip is answered before anything runs, since sh, cron and Kubernetes would tell of it hours later.
 import { describe, expect, test } from 'vitest';
 import {
+  fileName,
+  healthTime,
   hookLine,
+  imageName,
   instant,
+  listenPlace,
   loseLine,
+  oneOf,
   podLabel,
   positiveTime,
   reasonText,
+  replicaCount,
+  signalName,
   tickCount,
 } from '../../src/cli/values.ts';
 
@@ -105,5 +112,92 @@ describe('the label of a pod', () => {
   ])('is not "%s"', (text) => {
     const form = 'at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit';
     expect(podLabel(text)).toEqual(fault(`expected key=value, as in role=leader; each is ${form}`));
+  });
+});
+
+describe('where to listen', () => {
+  test.each([
+    ['9090', '127.0.0.1', 9090],
+    ['0', '127.0.0.1', 0],
+    ['65535', '127.0.0.1', 65_535],
+    ['localhost:9090', '127.0.0.1', 9090],
+    ['0.0.0.0:9090', '0.0.0.0', 9090],
+    ['10.1.2.3:80', '10.1.2.3', 80],
+    ['[::]:9090', '::', 9090],
+    ['[fd00::1]:9090', 'fd00::1', 9090],
+  ] as const)('is %s', (text, host, port) => {
+    expect(listenPlace(text)).toEqual({ value: { host, port } });
+  });
+
+  test.each([
+    ...['', ':', '0.0.0.0', '0.0.0.0:', '[::]', '65536', '99999', '100000', '-1', '9090x', 'x9090', '90 90'],
+    ...['example.com:80', '1.2.3:80', '::1:80', '[1.2.3.4]:80', '[]:80', 'x:[::]:80', '[::]:80x', '::80'],
+  ])('is not "%s"', (text) => {
+    const form = 'expected a port, or an address and a port, such as 9090, 0.0.0.0:9090 or [::]:9090';
+    const alone = 'write 80 for this machine alone, or 0.0.0.0:80 for all who can reach it';
+    expect(listenPlace(text)).toEqual(fault(text === '[]:80' ? alone : form));
+  });
+
+  test('is said whole where it says either of two things', () => {
+    const both = 'write 9090 for this machine alone, or 0.0.0.0:9090 for all who can reach it';
+    expect(listenPlace(':9090')).toEqual(fault(both));
+  });
+});
+
+test('a sign of health is waited for a second or longer', () => {
+  expect(healthTime('1s')).toEqual({ value: 1000 });
+  expect(healthTime('1m')).toEqual({ value: 60_000 });
+  for (const text of ['999ms', '0']) expect(healthTime(text)).toEqual(fault('expected at least 1s'));
+  expect(healthTime('soon')).toEqual(fault('expected a duration such as 500ms, 15s, 1m30s or 1.5h'));
+});
+
+test('a file has a name, in which no shell has replaced anything', () => {
+  for (const text of ['/run/alive', 'alive', 'a~', './~']) expect(fileName(text)).toEqual({ value: text });
+  expect(fileName('')).toEqual(fault("expected a file's path, and it is empty"));
+  expect(fileName('~/alive')).toEqual(fault('the ~ is not expanded here: write $HOME in its place'));
+});
+
+describe('an image', () => {
+  const form = 'expected an image such as registry.example.com/app:1.4 or app@sha256:...';
+
+  test.each([
+    ...['app', 'app:1.4', 'example.com/app', 'example.com:5000/a/b/app:v1', 'Example.com/app'],
+    `app@sha256:${'0'.repeat(64)}`,
+  ])('is %s', (text) => {
+    expect(imageName(text)).toEqual({ value: text });
+  });
+
+  test.each(['', 'app:', ':1', 'app@', 'a b', 'app:1:2'])('is not "%s"', (text) => {
+    expect(imageName(text)).toEqual(fault(form));
+  });
+
+  test.each(['example.com/My/app', 'App', 'App:latest'])('has a path of small letters, unlike %s', (text) => {
+    expect(imageName(text)).toEqual(fault(`${form}; its path has small letters only`));
+  });
+
+  test.each(['app:UP DATE', 'app@SHA256:00', 'example.com:5000/app:V 1'])('may have others behind it: %s', (text) => {
+    expect(imageName(text)).toEqual(fault(form));
+  });
+});
+
+describe('a number of replicas', () => {
+  test.each([['1', 1], ['12', 12], ['0007', 7], ['1000', 1000]] as const)('is %s', (text, value) => {
+    expect(replicaCount(text)).toEqual({ value });
+  });
+
+  test.each(['0', '1001', '9999', '00001', '', '1.5', '-1', '1e2', ' 1', 'x1', '1x'])('is not "%s"', (text) => {
+    expect(replicaCount(text)).toEqual(fault('expected a number from 1 to 1000'));
+  });
+});
+
+describe('what a shell completes', () => {
+  test('is each choice', () => {
+    expect(oneOf(['first', 'second']).choices).toEqual(['first', 'second']);
+  });
+
+  test('is each signal that a command can hear', () => {
+    expect(signalName.choices).toEqual(expect.arrayContaining(['SIGTERM', 'SIGINT', 'SIGUSR1']));
+    expect(signalName.choices).not.toContain('SIGSTOP');
+    expect(signalName.choices).not.toContain('SIGKILL');
   });
 });

@@ -85,7 +85,26 @@ describe('the last success', () => {
   });
 });
 
+test('the last duration is that of the newest run that has ended', () => {
+  const jobs = counter();
+  jobs.see(note(entry('v2', { kind: 'unknown' }, { tookMs: undefined }), entry('v1', ok, { tookMs: 40 })));
+  expect(jobs.figures()?.lastDurationMs).toBe(40);
+});
+
 describe('given up', () => {
+  test('is not a key of which nothing was seen yet', () => {
+    const jobs = new JobCounter({ job: { kind: 'key', key: 'v1', attempts: 1 }, attempts: undefined, sinceMs });
+    expect(jobs.figures()).toMatchObject({ isGivenUp: false, lastSuccessMs: sinceMs });
+  });
+
+  test('is not a tick that has an attempt left', () => {
+    const jobs = counter(2);
+    jobs.see(note(entry('2026-11-26T10:00:00Z', failed)));
+    expect(jobs.figures()?.isGivenUp).toBe(false);
+    jobs.see(note(entry('2026-11-26T10:00:00Z', failed, { attempts: 2 })));
+    expect(jobs.figures()?.isGivenUp).toBe(true);
+  });
+
   test('is a key of ours whose attempts are used up', () => {
     const jobs = new JobCounter({ job: { kind: 'key', key: 'v1', attempts: 2 }, attempts: undefined, sinceMs });
     jobs.see(note(entry('v1', failed)));

@@ -8,17 +8,18 @@ import { Script } from 'node:vm';
 import { describe } from 'vitest';
 import { type Arena, test } from '../helpers/arena.ts';
 
-/** A copy of the package whose data says other than its script. */
-function spoiltBundle(arena: Arena): { program: string; data: string } {
+const other = `(function () { process.stdout.write('compiled ahead\\n'); })`;
+
+/** A copy of the package, where the data of a script says other than the script. */
+function spoiltBundle(arena: Arena, file = 'leader-run.js', says = other): { program: string; data: string } {
   const bundle = join(arena.folder, 'bundle');
   cpSync(arena.bundle, bundle, { recursive: true });
-  const script = join(bundle, 'dist/leader-run.js');
+  const script = join(bundle, 'dist', file);
   const text = readFileSync(script, 'latin1');
-  const other = `(function () { process.stdout.write('compiled ahead\\n'); })`;
-  const made = new Script(other.padEnd(text.length), { filename: script });
-  const names = readdirSync(join(bundle, 'dist')).filter((name) => name.endsWith('.cache'));
-  const [name, ...more] = names;
-  if (name === undefined || more.length > 0) throw new Error(`one file was to be expected, not ${names.join(', ')}`);
+  const made = new Script(says.padEnd(text.length), { filename: script });
+  const isItsData = (name: string): boolean => name.startsWith(`${file}.`) && name.endsWith('.cache');
+  const [name, ...more] = readdirSync(join(bundle, 'dist')).filter(isItsData);
+  if (name === undefined || more.length > 0) throw new Error(`${file} was to have one, not ${[name, ...more].join()}`);
   const data = join(bundle, 'dist', name);
   writeFileSync(data, made.createCachedData());
   return { program: join(bundle, 'bin/leader-run.js'), data };
@@ -35,6 +36,21 @@ describe.concurrent('what the build has compiled ahead', () => {
   test('is taken by the Node that built it', async ({ arena, expect }) => {
     const { program } = spoiltBundle(arena);
     expect(await printed(arena, [process.execPath, program])).toBe('0 compiled ahead\n');
+  });
+
+  test('is taken for the verbs, which lie beside the program', async ({ arena, expect }) => {
+    const says = `(function (module) { module.exports.verbHelp = () => 'compiled ahead\\n'; })`;
+    const { program, data } = spoiltBundle(arena, 'verbs.cjs', says);
+    const words = [process.execPath, program, 'status', '--help'];
+    const help = async (): Promise<string> => {
+      const run = arena.spawn(words);
+      await run.end();
+      return run.stdout + run.stderr;
+    };
+    // `status` itself is not in there.
+    expect(await help()).toContain('internal error');
+    rmSync(data);
+    expect(await help()).toMatch(/^Usage: leader-run status/);
   });
 
   test('is not looked at by another Node, though V8 would take it', async ({ arena, expect }) => {
