@@ -212,7 +212,9 @@ function writeTable() {
     'elections in `test/contract` as well. Its simulator and its exhaustive search are not asked: they take too long for',
     'each of some thousand.',
     '',
-    `From one run, of ${minutes} minutes on two cores (${new Date().toISOString().slice(0, 10)}):`,
+    `From one run, of ${minutes} minutes on two cores (${new Date().toISOString().slice(0, 10)})${
+      anew ? '' : '; what had not changed since the run before was not asked again'
+    }:`,
     '',
     ...tableOf(rows),
     '',

@@ -1,7 +1,7 @@
 // Text from outside: what of it a terminal gets to see.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { printable } from '../../src/common/printable.ts';
+import { isPlain, printable } from '../../src/common/printable.ts';
 
 test.each([
   { name: 'plain text', text: 'pod-1_8f (über)', shown: 'pod-1_8f (über)' },
@@ -31,4 +31,9 @@ test('nothing that a terminal obeys gets through, and the cap holds', () => {
       expect(shown.length).toBeLessThanOrEqual(cap + 1);
     }),
   );
+});
+
+test('plain is what has no character outside of ASCII, and no control', () => {
+  for (const text of ['', 'a', 'pod-1 (x) ~', ' ']) expect(isPlain(text)).toBe(true);
+  for (const text of ['\n', 'a\n', '\u001fa', 'a\u007fb', 'ü', 'a ü']) expect(isPlain(text)).toBe(false);
 });

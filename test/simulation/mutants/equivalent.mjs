@@ -40,6 +40,8 @@ export const equivalents = [
     .map((edit) => edit.split(' -> '))
     .map(([find = '', replace = '']) => ({ file: 'src/cli/values.ts', line: swap, find, replace, why: beforeFirst })),
   { file: 'src/common/json.ts', line: '} catch {', find: '{ return undefined; // The caller says that the text makes no sense. }', replace: '{}', why: 'a function that ends returns undefined' },
+  { file: 'src/common/printable.ts', line: 'if (text.length <= cap && isPlain(text)) return text;', find: 'text.length <= cap && isPlain(text)', replace: 'false', why: 'the long way comes to the same; this spares looking up classes of Unicode' },
+  { file: 'src/common/printable.ts', line: 'if (text.length <= cap && isPlain(text)) return text;', find: 'text.length <= cap', replace: 'text.length < cap', why: 'the long way comes to the same; this spares looking up classes of Unicode' },
   { file: 'src/job/figures.ts', line: 'if (this.#seen && note === this.#seen.note) return;', find: 'this.#seen && note === this.#seen.note', replace: 'false', why: 'what was counted is not counted again; this spares reading it' },
   { file: 'src/job/figures.ts', line: 'this.#seen = { note };', find: '{ note }', replace: '{}', why: 'what was counted is not counted again; this spares reading it' },
   { file: 'src/job/figures.ts', line: "const record = this.#reading.kind === 'record' ? this.#reading.record : undefined;", find: "this.#reading.kind === 'record'", replace: 'true', why: 'nothing else has a record; the question is for the types' },
