@@ -29,6 +29,8 @@ export interface Rounds {
   readonly launches: number;
   /** How long standbys and leaders are watched doing nothing. */
   readonly standingMs: number;
+  /** How often a standby is asked for its metrics, a hundred times a second. */
+  readonly scrapes: number;
   readonly herds: readonly number[];
   readonly herdHandOvers: number;
   /** How many locks with a leader each are kept while the API server's CPU is counted. */
@@ -43,6 +45,7 @@ export const fullRounds: Rounds = {
   kills: 10,
   launches: 30,
   standingMs: 300_000,
+  scrapes: 3000,
   herds: [2, 100, 1000],
   herdHandOvers: 6,
   locks: [100, 500],
@@ -55,6 +58,7 @@ export const quickRounds: Rounds = {
   kills: 1,
   launches: 2,
   standingMs: 3000,
+  scrapes: 100,
   herds: [3],
   herdHandOvers: 2,
   locks: [2],

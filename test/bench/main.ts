@@ -1,4 +1,4 @@
-// `npm run bench [-- --quick] [--only hand-over,kill,launch,standing,crowd,herd,locks,package] [--write]
+// `npm run bench [-- --quick] [--only hand-over,kill,launch,standing,listen,crowd,herd,locks,package] [--write]
 // [--minutes N] [--against <folder>]`: measures one thing after the other, prints the table, and with --write puts it
 // into docs/ with its chart. --minutes: how long standbys and leaders are watched. --against: another checkout, built,
 // which is measured in the same rounds as `before`. Decides the order: what is sensitive to a busy machine
@@ -16,6 +16,7 @@ import { measureHandOvers } from './hand-over.ts';
 import { measureCrowds, measureHerds, measureLocks } from './herd.ts';
 import { measureKills } from './kill.ts';
 import { measureInstalled, measureLaunches } from './launch.ts';
+import { measureListening } from './listening.ts';
 import { loadAverage } from './processes.ts';
 import { pageOf, type Results, tableOf } from './report.ts';
 import { measureStanding } from './standing.ts';
@@ -30,6 +31,7 @@ const parts: Readonly<Record<string, (bench: Bench) => Promise<Part> | Part>> = 
   kill: async (bench) => ({ rows: await measureKills(bench) }),
   launch: async (bench) => ({ rows: [...(await measureLaunches(bench)), ...(await measureInstalled(bench))] }),
   standing: measureStanding,
+  listen: measureListening,
   crowd: async (bench) => ({ rows: await measureCrowds(bench) }),
   herd: measureHerds,
   locks: measureLocks,

@@ -86,13 +86,16 @@ export function killCommand(pid: number): void {
 export interface Memory {
   readonly rssMb: number;
   readonly pssMb: number;
+  /** What no other process has as well. */
+  readonly privateMb: number;
 }
 
 export function memoryOf(pid: number): Memory {
   const text = textOf(`/proc/${pid}/smaps_rollup`);
   const megabytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024;
-  return { rssMb: megabytes('Rss'), pssMb: megabytes('Pss') };
+  const privateMb = megabytes('Private_Clean') + megabytes('Private_Dirty');
+  return { rssMb: megabytes('Rss'), pssMb: megabytes('Pss'), privateMb };
 }
 
 /**

@@ -5,7 +5,7 @@
 import { cpus, getPriority, release, totalmem } from 'node:os';
 import type { Column, Row } from './bench.ts';
 import { processCount } from './processes.ts';
-import { median, summarize } from './statistics.ts';
+import { median, summarize, type Summary } from './statistics.ts';
 
 export interface Results {
   readonly rows: readonly Row[];
@@ -108,6 +108,20 @@ const targets: readonly Target[] = [
     value: (rows) => ours(rows, 'leader: RSS growth in 60 '),
   },
   {
+    what: 'RSS of a standby with --listen, beyond one without',
+    goal: 4,
+    least: 4,
+    unit: 'MB',
+    value: (rows) => difference(ours(rows, 'standby with --listen: RSS'), ours(rows, 'standby beside it without: RSS')),
+  },
+  {
+    what: '99th percentile of a scrape, 100 a second',
+    goal: 5,
+    least: 5,
+    unit: 'ms',
+    value: (rows) => summaryOf(rows, 'a scrape of /metrics')?.p99,
+  },
+  {
     what: 'attempts in a later hand-over among 1000',
     goal: 100,
     least: 100,
@@ -137,9 +151,17 @@ function ours(rows: readonly Row[], beginning: string): number | undefined {
   return medianOf(find(rows, beginning), 'leader-run');
 }
 
-function longest(rows: readonly Row[], beginning: string): number | undefined {
+function summaryOf(rows: readonly Row[], beginning: string): Summary | undefined {
   const samples = find(rows, beginning)?.samples['leader-run'];
-  return samples && summarize(samples).max;
+  return samples && summarize(samples);
+}
+
+function longest(rows: readonly Row[], beginning: string): number | undefined {
+  return summaryOf(rows, beginning)?.max;
+}
+
+function difference(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a - b;
 }
 
 function ratio(rows: readonly Row[], beginning: string, to: Column): number | undefined {
