@@ -225,7 +225,7 @@ onOwnServers('doctor at a server', ({ servers }) => {
     const turns = turnsOf('docs/doctor.md').filter(({ line }) => !line.includes('--local'));
     expect(turns).toHaveLength(1);
     await staged(client, async (stage) => {
-      await client.createNamespace('ops');
+      await client.createNamespace('ops', { shared: true });
       await client.allow('worker', 'ops', [leaseRule, unnamed('pods', '')('get')]);
       const pod = { metadata: { name: 'pod-b' }, spec: { containers: [{ name: 'main', image: 'none' }] } };
       expect((await client.admin('POST', '/api/v1/namespaces/ops/pods', pod)).status).toBe(201);

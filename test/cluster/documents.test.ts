@@ -5,7 +5,7 @@
 import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dump, load } from 'js-yaml';
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { blocks, commandsOf, documents, root } from '../helpers/documents.ts';
 import { kubectlBinary, longestBuildMs } from '../helpers/kubectl.ts';
 import { leaderRun, Run } from '../helpers/leader-run.ts';
@@ -59,14 +59,13 @@ onServers('what the documents tell people to type', ({ client }) => {
   let kubectl = '';
   beforeAll(async () => {
     kubectl = await kubectlBinary();
-    for (const name of ['ops', 'db', 'staging']) await client.createNamespace(name);
+    for (const name of ['ops', 'db', 'staging']) await client.createNamespace(name, { shared: true });
     await client.admin('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', prometheusRules);
   }, longestBuildMs);
 
-  beforeEach(async () => {
-    // Several blocks are about the same lock, and each is typed by somebody else.
-    for (const namespace of ['default', 'ops', 'db', 'staging']) await client.admin('DELETE', leases(namespace));
-  });
+  // Several blocks are about the same lock, and each is typed by somebody else.
+  beforeEach(forgetLocks);
+  afterAll(forgetLocks);
 
   test.each(leading)('in %s leads, and starts what it says: %s', async (file, command) => {
     expect(file).not.toBe('');
@@ -100,7 +99,7 @@ onServers('what the documents tell people to type', ({ client }) => {
       await symlink(root, path.join(stage.folder, 'lib/node_modules/leader-run'));
       const env = { LOCK: 'ops/web', NS: 'ops', NAME: 'web', npm_config_prefix: stage.folder };
       // Rights are told of where they are missing.
-      const user = block.includes('doctor') ? 'worker' : 'admin';
+      const user = block.includes('doctor') ? 'frank' : 'admin';
       const run = await typed(stage, block.replace('/usr/local/share/man/man1', stage.folder), { user, env });
       const { status } = await run.end();
       expect([status, run.stderr.replace(/^No resources found.*\n/, '')]).toEqual([0, '']);
@@ -111,6 +110,10 @@ onServers('what the documents tell people to type', ({ client }) => {
       expect(await readFile(path.join(stage.folder, 'leader-run.1'), 'utf8')).toContain('.TH');
     });
   });
+
+  async function forgetLocks(): Promise<void> {
+    for (const namespace of ['default', 'ops', 'db', 'staging']) await client.admin('DELETE', leases(namespace));
+  }
 
   const leases = (namespace: string): string => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
 

@@ -120,7 +120,9 @@ describe.concurrent('the recipe', () => {
       // Compiled ahead by the very Node that is in the image.
       const { size } = statSync(join(image.root, node));
       const data = readdirSync(join(image.root, 'opt/leader-run/dist')).filter((name) => name.includes('.cache'));
-      expect(data).toEqual([expect.stringMatching(new RegExp(`^leader-run\\.js\\.v24\\..*-${String(size)}-\\w{16}\\.cache$`))]);
+      const isItsNodes = (name: string): boolean => new RegExp(`\\.v24\\..*-${String(size)}-\\w{16}\\.cache$`).test(name);
+      expect(data.filter((name) => !isItsNodes(name))).toEqual([]);
+      expect(data.filter((name) => name.startsWith('leader-run.js.'))).toHaveLength(1);
 
       const options = ['--local=/store', '--log-format=json', '--log-level=debug'];
       const words = [...enter(arena, image), ...image.entrypoint, ...options, ...image.command];
