@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Starts dist/leader-run.js, a script whose value is a function, and gives it what lies beside it when it asks for one:
-// the verbs and some packages. They are compiled here rather than by Node's `require`, so that V8 can be given what compile-ahead.js
-// has made of them. That is code like the scripts' own: it is taken from beside them alone, and only if this very Node
-// has made it of this very text. CommonJS (bin/package.json), since an ES module starts 3 ms later.
+// the verbs and some packages. They are compiled here rather than by Node's `require`, so that V8 can be given what
+// compile-ahead.js has made of them. That is code like the scripts' own: it is taken from beside them alone, and only
+// if this very Node has made it of this very text. CommonJS (bin/package.json), since an ES module starts 3 ms later.
 // Invariant: without those files, or with some that V8 refuses, the same program runs, 25 ms later.
 
 /* eslint-disable @typescript-eslint/no-require-imports */
