@@ -11,7 +11,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
-import { compileAhead } from '../bin/compile-ahead.js';
+import { compileAhead, scriptsIn } from '../bin/compile-ahead.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = 'node20.19';
@@ -222,25 +222,27 @@ const modules = {
 };
 /** Node makes a module of each of its own for `import`, asking for all that is in it, and that loads still more. */
 const scripts = { ...shared, format: 'cjs', supported: { 'dynamic-import': false } };
+/** Of our own code, which finds what lies beside it. */
+const ownScripts = {
+  ...scripts,
+  plugins: [leaveRareApart, slimPackages(taken), shortenPackages],
+  define: { ...shared.define, 'import.meta.url': '__url' },
+};
 const urlOfScript = `const __url = require('node:url').pathToFileURL(__filename).href;`;
 const builds = await Promise.all([
   build({
-    ...scripts,
+    ...ownScripts,
     entryPoints: { 'leader-run': 'src/main.ts' },
-    plugins: [leaveRareApart, slimPackages(taken), shortenPackages],
-    define: { ...shared.define, 'import.meta.url': '__url' },
     banner: {
       js: `(function (require, __filename) { 'use strict'; ${urlOfScript}`,
     },
     footer: { js: '})' },
   }),
   build({
-    ...scripts,
+    ...ownScripts,
     entryPoints: { [verbs]: 'src/commands/deeds.ts' },
     outExtension: { '.js': '.cjs' },
-    plugins: [leaveRareApart, slimPackages(taken), shortenPackages],
-    define: { ...shared.define, 'import.meta.url': '__url' },
-    banner: { js: `(function (module, exports, require, __filename) { ${urlOfScript}` },
+    banner: { js: `(function (module, exports, require, __filename) { 'use strict'; ${urlOfScript}` },
     footer: { js: '})' },
   }),
   build({
@@ -258,8 +260,7 @@ const builds = await Promise.all([
   }),
   build({ ...modules, entryPoints: programs }),
 ]);
-for (const name of ['leader-run.js', ...[verbs, ...Object.keys(rare)].map((beside) => `${beside}.cjs`)])
-  await sign(path.join(made, name));
+for (const file of scriptsIn(made)) await sign(file);
 compileAhead(made);
 const inputs = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const missing = Object.keys(standIns).filter((name) => !taken.has(name));

@@ -261,6 +261,12 @@ describe('a kubeconfig of noise', () => {
 });
 
 describe('a kubeconfig that others can read', () => {
+  const configOf = (user: object): object => ({
+    'current-context': 'c',
+    contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
+    clusters: [{ name: 'k', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: 'u', user }],
+  });
   const secrets = [
     { name: 'a token', user: { token: 'x' }, mode: 0o644, isTold: true },
     { name: 'a password', user: { username: 'bob', password: 'x' }, mode: 0o604, isTold: true },
@@ -270,13 +276,7 @@ describe('a kubeconfig that others can read', () => {
   ];
   test.for(secrets)('is told of once at the start: $name', async ({ user, mode, isTold }, { arena, expect }) => {
     const file = path.join(arena.folder, 'config');
-    const config = {
-      'current-context': 'c',
-      contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
-      clusters: [{ name: 'k', cluster: { server: 'https://127.0.0.1:1' } }],
-      users: [{ name: 'u', user }],
-    };
-    writeFileSync(file, JSON.stringify(config));
+    writeFileSync(file, JSON.stringify(configOf(user)));
     writeFileSync(path.join(arena.folder, 'token'), 'x', { mode: 0o600 });
     // Not the umask's business.
     chmodSync(file, mode);
@@ -289,6 +289,16 @@ describe('a kubeconfig that others can read', () => {
     const told = run.stderr.split('\n').filter((line) => line.includes('chmod 600'));
     expect(told).toHaveLength(isTold ? 1 : 0);
     if (isTold) expect(told[0]).toContain(`${file} holds credentials`);
+  });
+
+  test('whose server cannot be reached is waited for, and then told of with the lock and 124', async ({ arena, expect }) => {
+    const file = path.join(arena.folder, 'config');
+    writeFileSync(file, JSON.stringify(configOf({ token: 'x' })), { mode: 0o600 });
+    // Long enough for a first answer on a machine that is busy.
+    const run = arena.spawn([...bundleOf(arena), '--lock=default/demo', `--kubeconfig=${file}`, '--wait=3s', '--', 'true']);
+    expect(await run.end()).toMatchObject({ status: 124 });
+    await run.isAbandoned();
+    expect(run.stderr.trim().split('\n').at(-1)).toContain('exit status 124: cannot read lease default/demo at 127.0.0.1:1');
   });
 });
 

@@ -39,7 +39,9 @@ describe.concurrent('what the build has compiled ahead', () => {
   });
 
   test('is taken for the verbs, which lie beside the program', async ({ arena, expect }) => {
-    const says = `(function (module) { module.exports.verbHelp = () => 'compiled ahead\\n'; })`;
+    const answer = `{ kind: 'answered', text: 'compiled ahead\\n' }`;
+    // In brackets, so that V8 compiles it at once and needs no text for it.
+    const says = `(function (module) { module.exports.status = (function () { return ${answer}; }); })`;
     const { program, data } = spoiltBundle(arena, 'verbs.cjs', says);
     const words = [process.execPath, program, 'status', '--help'];
     const help = async (): Promise<string> => {
@@ -47,8 +49,7 @@ describe.concurrent('what the build has compiled ahead', () => {
       await run.end();
       return run.stdout + run.stderr;
     };
-    // `status` itself is not in there.
-    expect(await help()).toContain('internal error');
+    expect(await help()).toBe('compiled ahead\n');
     rmSync(data);
     expect(await help()).toMatch(/^Usage: leader-run status/);
   });
