@@ -11,8 +11,11 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/helpers/summary-reporter.ts'],
     retry: 0,
+    // A failure is told in one line, which has to name what was there instead.
+    chaiConfig: { truncateThreshold: 0 },
     projects: [
       {
+        extends: true,
         test: {
           name: 'unit',
           include: ['test/*.test.ts', 'test/{cli,commands,common,elector,kube-api,locks,contract,child,job,observe}/**/*.test.ts'],
@@ -21,6 +24,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
@@ -29,6 +33,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'process',
           include: ['test/process/**/*.test.ts'],
@@ -39,6 +44,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
@@ -50,6 +56,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'interop',
           include: ['test/interop/**/*.test.ts'],
