@@ -11,12 +11,13 @@ import { procBlindness } from '../child/sweep.ts';
 import type { Config } from '../cli/config.ts';
 import { refusedLock } from '../cli/place.ts';
 import type { Clock } from '../clock.ts';
+import { stopCompilers } from '../common/compilers.ts';
 import { LeaderElector } from '../elector/leader-elector.ts';
 import { type HookLines, Hooks, type HooksOptions } from '../job/hooks.ts';
 import type { Job } from '../job/key.ts';
 import { notesOf } from '../job/once.ts';
 import type { Rounds } from '../job/schedule.ts';
-import { type OpenLock, openLock } from '../locks/open.ts';
+import { loadStore, type OpenLock, openLock } from '../locks/open.ts';
 import { eventsOn } from '../observe/announcer.ts';
 import type { Report } from '../observe/events.ts';
 import { Labeller } from '../observe/labeller.ts';
@@ -64,6 +65,8 @@ export async function openStage(
   const listening =
     config.listen &&
     (await (await import('./listening.ts')).openListening(config, config.listen, { version, clock, stop: desk.stop }));
+  await loadStore(store, env);
+  stopCompilers();
   const [opened, supervisor] = await Promise.all([
     openLock({ store, namespace, name, clock, warn, version, env }),
     createSupervisor({

@@ -6,7 +6,7 @@ import { systemClock } from '../clock.ts';
 import { listLocalLocks, localLock } from './local/lock.ts';
 import type { FolderState } from './examination.ts';
 import type { ListAnswer } from './lock.ts';
-import type { OpenLock, OpenOptions } from './store.ts';
+import type { OpenLock, OpenOptions, Store } from './store.ts';
 
 export type { LabelWish, OpenLock, OpenOptions, Standing, Store } from './store.ts';
 
@@ -24,6 +24,13 @@ export async function openLock(given: OpenOptions): Promise<OpenLock> {
       return { lock, namespace, fullName: `${namespace}/${name}`, warnings: [] };
     }
   }
+}
+
+/** Loads what opening a lock there takes, and opens nothing. */
+export async function loadStore(store: Store, env: NodeJS.ProcessEnv): Promise<void> {
+  if (store.kind === 'local') return;
+  const { kubeconfigReader } = await import('./kube/open.ts');
+  await kubeconfigReader({ ...store, env });
 }
 
 /** All locks of a namespace. Throws a sentence when the configuration cannot be used. */

@@ -32,6 +32,7 @@ test.for([
       expect(stdout).toMatch(new RegExp(`^${String(line)}\\..* 1$`));
       expect(stderr).toContain('"event":"released"');
       expect(stderr).not.toContain('Warning');
+      expect(stderr).not.toContain('unrecognized');
     } finally {
       await rm(store, { recursive: true, force: true });
     }

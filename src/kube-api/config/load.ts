@@ -29,19 +29,25 @@ export interface KubeOptions {
 export async function loadKube(options: KubeOptions): Promise<KubeTarget> {
   const { clock, kubeconfig, context, env = process.env } = options;
   const files = filesOf(kubeconfig, env);
-  const required = kubeconfig !== undefined;
-  // In a pod there is usually no such file, and then the YAML parser is not loaded either.
-  if (required || context !== undefined || (await anyExists(files))) {
-    const { targetOfKubeconfig } = await import('./chosen.ts');
-    const target = await targetOfKubeconfig(files, { required, context }, clock, env);
-    if (target !== undefined) return target;
-  }
-  const target = await targetOfServiceAccount(options.serviceAccountFolder ?? serviceAccountFolder, clock, env);
+  const reader = await kubeconfigReader(options);
+  const target =
+    (await reader?.targetOfKubeconfig(files, { required: kubeconfig !== undefined, context }, clock, env)) ??
+    (await targetOfServiceAccount(options.serviceAccountFolder ?? serviceAccountFolder, clock, env));
   if (target !== undefined) return target;
   throw new ConfigError(
     `no cluster is configured: ${absence(files)}, and this is not a pod; name one with --kubeconfig, or use --local ` +
       'for a lock on this machine alone',
   );
+}
+
+/** What reads kubeconfigs, where there is one to read; in a pod there usually is none. */
+export async function kubeconfigReader({
+  kubeconfig,
+  context,
+  env = process.env,
+}: Omit<KubeOptions, 'clock'>): Promise<typeof import('./chosen.ts') | undefined> {
+  const isAskedFor = kubeconfig !== undefined || context !== undefined;
+  return isAskedFor || (await anyExists(filesOf(kubeconfig, env))) ? await import('./chosen.ts') : undefined;
 }
 
 /** The contexts that the same files name. No server is asked. */

@@ -18,7 +18,7 @@ import type { PodLabelOptions } from './pod-label.ts';
 import type { CompleteOptions, LabelWish, LockKind, OpenLock, Standing, Store } from '../store.ts';
 import { openTransport, type Transport } from '../../kube-api/transport.ts';
 
-export { listContexts } from '../../kube-api/config/load.ts';
+export { kubeconfigReader, listContexts } from '../../kube-api/config/load.ts';
 
 type ClusterOptions = CompleteOptions & { readonly store: Extract<Store, { kind: 'kube' }> };
 
