@@ -65,6 +65,7 @@ export async function openStage(
   const listening =
     config.listen &&
     (await (await import('./listening.ts')).openListening(config, config.listen, { version, clock, stop: desk.stop }));
+  // In this order: what is loaded after the compilers have stopped has no bytecode.
   await loadStore(store, env);
   stopCompilers();
   const [opened, supervisor] = await Promise.all([
