@@ -115,7 +115,7 @@ const pure = (file: string): boolean =>
   (file.startsWith('src/elector/') && !impureOfElector.includes(file)) ||
   file.startsWith('src/job/') ||
   ['src/locks/record.ts', 'src/locks/instructions.ts', 'src/child/leash.ts', 'src/child/life.ts'].includes(file) ||
-  ['src/common/json.ts', 'src/common/printable.ts', 'src/common/quantity.ts', ...calculators].includes(file);
+  ['src/common/json.ts', 'src/common/printable.ts', 'src/common/quantity.ts', 'src/common/utc.ts', ...calculators].includes(file);
 
 /** Events that observe/ itself tells. */
 const toldByLog = ['note'];

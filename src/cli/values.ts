@@ -5,6 +5,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { constants } from 'node:os';
 import { printable } from '../common/printable.ts';
+import { utcText } from '../common/utc.ts';
 import { parseDuration, type Parsed } from './duration.ts';
 
 export function anyText(text: string): Parsed<string> {
@@ -147,7 +148,7 @@ export function instant(text: string): Parsed<number> {
 /** Date.parse takes February 30 for March 2. */
 function isDay(text: string): boolean {
   const ms = Date.parse(text);
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+  return !Number.isNaN(ms) && utcText(ms).startsWith(text);
 }
 
 export function exitCode(text: string): Parsed<number> {

@@ -7,6 +7,7 @@ import type { Ending } from '../cli/exit-status.ts';
 import { type Clock, shownElapsed, systemClock } from '../clock.ts';
 import { nameCap, printable } from '../common/printable.ts';
 import { span } from '../common/quantity.ts';
+import { utcText } from '../common/utc.ts';
 import type { Claim, Entry } from '../job/record.ts';
 import { parseJobs } from '../job/record.ts';
 import { manualKey } from '../job/schedule.ts';
@@ -23,7 +24,7 @@ export async function runNow(context: Context): Promise<Ending | Printed> {
   if (read.kind !== 'asked') return read;
   const { asked, place, values } = read;
   const clock = systemClock();
-  const word = new Date(clock.now().wall).toISOString();
+  const word = utcText(clock.now().wall);
   const wanted = { word, reason: reasonBy(values.reason), timeout: values.timeout, follow: values.follow === true };
   return await onLock(asked, place, context, clock, (opened) => runOnce(opened, wanted, context, clock));
 }

@@ -9,6 +9,7 @@ import type { Ending } from '../cli/exit-status.ts';
 import { table } from '../cli/table.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { span } from '../common/quantity.ts';
+import { utcText } from '../common/utc.ts';
 import type { Context } from './command.ts';
 import { type Asked, listAll, type Look, lookAt, orRefused, type Printed, readAsked, watchOne } from './look.ts';
 import { jsonOf, keyColumns, keyRows, lastSuccessMs, lockColumns, rowOf, timeOf, viewOf } from './status-text.ts';
@@ -100,5 +101,5 @@ function isRecent(look: Look, maxAgeMs: number, nowMs: number): Ending {
 }
 
 function timeNow(nowMs: number): string {
-  return new Date(nowMs).toISOString();
+  return utcText(nowMs);
 }

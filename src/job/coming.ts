@@ -2,6 +2,7 @@
 // clock makes it differ from what the line says. Decides the remarks alone; the ticks are tick.ts's.
 // Invariant: never more ticks are computed than were asked for.
 
+import { utcText } from '../common/utc.ts';
 import { comingTicks, type Schedule } from './tick.ts';
 import { timeText } from './record.ts';
 
@@ -64,12 +65,12 @@ function localText(at: number, zone: string): string {
   const minutes = Math.round(Math.abs(offset) / 60_000);
   const sign = offset < 0 ? '-' : '+';
   const two = (number: number): string => String(number).padStart(2, '0');
-  const local = new Date(at + offset).toISOString().slice(0, 19);
+  const local = utcText(at + offset).slice(0, 19);
   return `${local}${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
 function clockText(at: number, zone: string, offset = offsetMs(at, zone)): string {
-  return new Date(at + offset).toISOString().slice(11, 16);
+  return utcText(at + offset).slice(11, 16);
 }
 
 /** What the zone's clock is ahead of UTC, in milliseconds. */

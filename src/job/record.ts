@@ -6,6 +6,7 @@
 // most 4 KB, always with the claim, the cursor and the newest entry; each key has at most one entry.
 
 import { isJson, type Json, parseJson } from '../common/json.ts';
+import { utcText } from '../common/utc.ts';
 
 /** Every renewal carries the text, and every watcher gets it. */
 export const longestText = 4096;
@@ -132,7 +133,7 @@ export function formatJobs(record: JobRecord): string {
 
 /** Whole seconds in UTC: `2026-11-26T03:00:00Z`. */
 export function timeText(wallMs: number): string {
-  return new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  return utcText(wallMs).replace(/\.\d+Z$/, 'Z');
 }
 
 /** The part of an identity that people know it by: a uuid behind it would take a third of the record. */

@@ -3,6 +3,8 @@
 // in one that a person wrote by hand. Knows neither who obeys them (src/elector) nor how they are stored.
 // Invariant: a pause whose end cannot be read has none; nothing that a person writes is read as a shorter one.
 
+import { utcText } from '../common/utc.ts';
+
 /** Unset: it is not asked. */
 export interface Instructions {
   /** `<identity> <reason>`: that holder is to end its command, release the lock, and stay back. */
@@ -80,7 +82,7 @@ export function pauseFacts({ reason, untilMs }: Pause): {
 
 /** RFC 3339, without fractions where they are 0. */
 export function timeText(ms: number): string {
-  return new Date(ms).toISOString().replace('.000Z', 'Z');
+  return utcText(ms).replace('.000Z', 'Z');
 }
 
 /** The reason why the holder of this name is to step down; undefined: it is not asked to. */

@@ -5,6 +5,8 @@
 // Invariant: every record made here has all five fields (other electors fail on null ones), and a whole-second
 // duration of at least 1, since others wait what the record says (client-go leaderelection, Lease API).
 
+import { utcText } from '../common/utc.ts';
+
 /** The five fields that all electors share (coordination.k8s.io/v1 LeaseSpec; client-go LeaderElectionRecord). */
 export interface ElectionRecord {
   /** '' when the lock has no holder. */
@@ -115,7 +117,7 @@ export function alterationOf(
  * MicroTime takes exactly six fractional digits; the server answers 400 to three (kubernetes-client/javascript#828).
  */
 export function microTime(wallMs: number): string {
-  return new Date(wallMs).toISOString().replace('Z', '000Z');
+  return utcText(wallMs).replace('Z', '000Z');
 }
 
 /** A first record, or one that follows another holder's (or an empty one). */

@@ -8,6 +8,7 @@ import type { Event, Report } from './events.ts';
 import { LineWriter, type LineWriterOptions, unblocked } from './line-writer.ts';
 import { levelOf, type LogLevel, sentence } from './sentences.ts';
 import { count } from '../common/quantity.ts';
+import { utcText } from '../common/utc.ts';
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
@@ -90,7 +91,7 @@ const fieldCap = 1024;
 
 function jsonLine(event: Event, level: LogLevel, wallMs: number): string {
   const { kind, ...fields } = event;
-  const line = { time: new Date(wallMs).toISOString(), level, event: kind, ...fields, message: sentence(event) };
+  const line = { time: utcText(wallMs), level, event: kind, ...fields, message: sentence(event) };
   const json = JSON.stringify(line, (_, value: unknown) =>
     typeof value === 'string' && value.length > fieldCap ? `${value.slice(0, fieldCap)}…` : value,
   );

@@ -4,10 +4,12 @@
 // leader-run and of all that it waited for; on each line of Node, of the package as npm has installed it there.
 
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { nodeOfLine } from '../helpers/node-lines.ts';
 import { install, pack } from '../helpers/packed.ts';
+import { openPod, type Pod } from '../helpers/pod.ts';
 import { type Bench, type Column, type Row, say } from './bench.ts';
 import { leaderRun } from './contenders.ts';
 import type { Launch } from './processes.ts';
@@ -51,6 +53,7 @@ const lines = [20, 24];
 /** Launch to exit, in CPU: other work on the machine lengthens it less than the time, and so does a slow server. */
 export async function measureInstalled(bench: Bench): Promise<Row[]> {
   const { tarball } = await pack(bench.folder);
+  const kubeconfig = await readFile(bench.setting.kubeconfig, 'utf8');
   const rows: Row[] = [];
   for (const line of lines) {
     const node = await nodeOfLine(line);
@@ -60,19 +63,32 @@ export async function measureInstalled(bench: Bench): Promise<Row[]> {
     }
     const folder = await install(tarball, path.join(bench.folder, `node-${line}`), node);
     const ours = leaderRun(bench.setting, 'leader-run', folder, `node-${line}-`, node);
-    const cpuMs: Partial<Record<Column, number[]>> = {};
+    const pod = await openPod(bench.file(`pod-${line}`), kubeconfig);
+    const outside: Partial<Record<Column, number[]>> = {};
+    const inside: Partial<Record<Column, number[]>> = {};
     for (let round = -1; round < bench.rounds.launches; round += 1) {
       const command = [bench.command, 'once', bench.file('stamps'), 'command'];
       const launch = ours.launch({ lock: 'launch', identity: `run-${round}`, command });
       const took = await stopwatch(bench, launch);
+      const tookInside = await stopwatch(bench, asPod(launch, pod), pod.through);
       const bare = await stopwatch(bench, { file: node, args: ['-e', '0'], env: bench.setting.environment });
       if (round < 0) continue;
-      (cpuMs['leader-run'] ??= []).push(took.cpuMs);
-      (cpuMs['bare node'] ??= []).push(bare.cpuMs);
+      for (const [row, { cpuMs }] of [[outside, took], [inside, tookInside]] as const) {
+        (row['leader-run'] ??= []).push(cpuMs);
+        (row['bare node'] ??= []).push(bare.cpuMs);
+      }
     }
-    rows.push({ title: `launch on a free lock, Node ${line}: CPU to the exit`, unit: 'ms', note: installed, samples: cpuMs });
+    await pod.close();
+    const title = `launch on a free lock, Node ${line}: CPU to the exit`;
+    rows.push({ title, unit: 'ms', note: installed, samples: outside });
+    rows.push({ title: `${title}, in a pod`, unit: 'ms', note: 'token and CA are files, as kubelet mounts them', samples: inside });
   }
   return rows;
+}
+
+/** Its server is named by the environment. */
+function asPod({ file, args, env }: Launch, pod: Pod): Launch {
+  return { file, args: args.filter((arg) => !arg.startsWith('--kubeconfig=')), env: { ...env, ...pod.env } };
 }
 
 const installed = 'of leader-run and what it waits for; the package as npm installs it; bare node: `node -e 0` of that Node';
@@ -83,8 +99,10 @@ interface Took {
   readonly cpuMs: number;
 }
 
-async function stopwatch(bench: Bench, { file, args, env }: Launch): Promise<Took> {
-  const { stdout } = await run(bench.command, ['launch', file, ...args], { env });
+/** `through`: what the stopwatch itself is run by. */
+async function stopwatch(bench: Bench, { file, args, env }: Launch, through: readonly string[] = []): Promise<Took> {
+  const [program = '', ...rest] = [...through, bench.command, 'launch', file, ...args];
+  const { stdout } = await run(program, rest, { env });
   const line = stdout.split('\n').find((text) => text.startsWith('{"begun"'));
   const [, begun, ended, cpu, failed] = /"begun":(\d+),"ended":(\d+),"cpu":(\d+),"failed":(\w+)/.exec(line ?? '') ?? [];
   if (begun === undefined || ended === undefined || failed !== 'false') throw new Error(`${file} failed: ${stdout}`);

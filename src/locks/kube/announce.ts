@@ -4,6 +4,7 @@
 // Invariant: one request, no second try.
 
 import { randomBytes } from 'node:crypto';
+import { utcText } from '../../common/utc.ts';
 import type { Deadline } from '../../kube-api/failure.ts';
 import type { Transport } from '../../kube-api/transport.ts';
 import type { Announcement, Trouble } from '../lock.ts';
@@ -29,7 +30,7 @@ export async function postEvent(
 ): Promise<Trouble | undefined> {
   const { namespace, name, shape } = subject;
   // metav1.Time: whole seconds.
-  const time = new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const time = utcText(wallMs).replace(/\.\d+Z$/, 'Z');
   const body = {
     apiVersion: events.apiVersion,
     kind: events.kind,

@@ -55,7 +55,7 @@ export const equivalents = [
   { file: 'src/job/record.ts', line: 'while (Buffer.byteLength(text) > longestText && entries.length > 1) {', find: 'entries.length > 1', replace: 'entries.length >= 1', why: oneFits },
   { file: 'src/job/record.ts', line: 'while (Buffer.byteLength(text) > longestText && entries.length > 1) {', find: 'entries.length > 1', replace: 'true', why: oneFits },
   { file: 'src/job/record.ts', line: 'const claim = run === undefined ? undefined : claimOf(run);', find: 'run === undefined', replace: 'false', why: 'what is not there is no claim either' },
-  { file: 'src/job/record.ts', line: String.raw`return new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');`, find: String.raw`/\.\d+Z$/`, replace: String.raw`/\.\d+Z/`, why: 'such a text has one Z, at its end' },
+  { file: 'src/job/record.ts', line: String.raw`return utcText(wallMs).replace(/\.\d+Z$/, 'Z');`, find: String.raw`/\.\d+Z$/`, replace: String.raw`/\.\d+Z/`, why: 'such a text has one Z, at its end' },
   { file: 'src/job/record.ts', line: String.raw`if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(value)) return false;`, find: "typeof value !== 'string'", replace: 'false', why: anyTime },
   { file: 'src/job/record.ts', line: String.raw`if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(value)) return false;`, find: String.raw`/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/`, replace: String.raw`/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/`, why: anyTime },
   { file: 'src/job/schedule.ts', line: "const record = reading.kind === 'record' ? reading.record : undefined;", find: "reading.kind === 'record'", replace: 'true', why: 'nothing else has a record; the question is for the types' },
