@@ -53,7 +53,7 @@ const groups = [
   },
   // The other two ask the kernel.
   {
-    files: ['errors', 'json', 'printable', 'quantity'].map((name) => `src/common/${name}.ts`),
+    files: ['errors', 'json', 'printable', 'quantity', 'utc'].map((name) => `src/common/${name}.ts`),
     tests: testsIn('test/common'),
   },
   {

@@ -27,7 +27,7 @@ export async function openLock(given: OpenOptions): Promise<OpenLock> {
 }
 
 /** Loads what opening a lock there takes, and opens nothing. */
-export async function loadStore(store: Store, env: NodeJS.ProcessEnv): Promise<void> {
+export async function loadStore(store: Store, env: Readonly<Record<string, string | undefined>>): Promise<void> {
   if (store.kind === 'local') return;
   const { kubeconfigReader } = await import('./kube/open.ts');
   await kubeconfigReader({ ...store, env });
