@@ -327,6 +327,11 @@ describe('each file', () => {
     expect(given.map(({ file }) => file)).toEqual([]);
   });
 
+  test('writes times by common/utc.ts alone, or each candidate would hold the time zones of ICU', () => {
+    const calls = /\.(toISOString|toJSON|toUTCString)\(/;
+    expect(sources.filter(({ text }) => calls.test(withoutComments(text))).map(({ file }) => file)).toEqual([]);
+  });
+
   test('keeps to 120 columns', () => {
     const files = [...['src', 'test', 'scripts'].flatMap(filesUnder), 'eslint.config.mjs', 'vitest.config.ts'];
     const wide = files.flatMap((file) =>
