@@ -65,11 +65,15 @@ export async function openStage(
   const listening =
     config.listen &&
     (await (await import('./listening.ts')).openListening(config, config.listen, { version, clock, stop: desk.stop }));
-  // In this order: what is loaded after the compilers have stopped has no bytecode.
-  await loadStore(store, env);
-  stopCompilers();
+  const open = async (): Promise<OpenLock> => {
+    // In this order: what is loaded after the compilers have stopped has no bytecode.
+    await loadStore(store, env);
+    stopCompilers();
+    return await openLock({ store, namespace, name, clock, warn, version, env });
+  };
+  // The guardian starts meanwhile; a fork costs less before much is loaded.
   const [opened, supervisor] = await Promise.all([
-    openLock({ store, namespace, name, clock, warn, version, env }),
+    open(),
     createSupervisor({
       command,
       args,
