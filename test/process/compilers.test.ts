@@ -1,5 +1,5 @@
-// A run wakes none of V8's compilers, however often it is asked for metrics: by V8's own account of what it compiles
-// (--trace-opt), on the oldest line of Node and on the newest that is common.
+// A run wakes none of V8's optimizing compilers, however often it is asked for metrics: by V8's own account of what they
+// compile (--trace-opt), on the oldest line of Node and on the newest that is common. The account leaves out Sparkplug.
 // To check: V8 tells of it on stdout, where leader-run writes nothing.
 import { afterAll } from 'vitest';
 import { test } from '../helpers/arena.ts';
@@ -10,7 +10,7 @@ const figures: string[] = [];
 afterAll(() => { console.log(figures.join('\n')); });
 
 for (const line of [20, 24]) {
-  test(`asked ${String(asked)} times on Node ${String(line)}, it compiles nothing`, async ({ arena, expect, skip }) => {
+  test(`asked ${String(asked)} times on Node ${String(line)}, nothing is optimized`, async ({ arena, expect, skip }) => {
     const node = await nodeOfLine(line);
     if (node === undefined) return skip(`Node ${String(line)} is not to be had here`);
     const words = arena.words({ flags: ['--listen=0'], command: ['sleep', '1000'] });
